@@ -1,0 +1,146 @@
+/**
+ * What one can ask of a pool. Commands arrive validated (src/protocol checks shapes and limits);
+ * a command that names something unknown is refused as a value, never thrown.
+ * Times and durations are in milliseconds.
+ */
+import type { Health, Labels, Metadata, Priority, Tier } from './words.ts';
+
+export interface LeaseCommand {
+  readonly type: 'lease';
+  readonly tenant: string;
+  readonly tools?: readonly string[];
+  readonly purpose?: string;
+  readonly priority?: Priority;
+  readonly specialization?: string;
+  readonly minTier?: Tier;
+  /** Agents wanted, all or nothing. */
+  readonly count?: number;
+  /** Lease ids whose hosts are preferred. */
+  readonly near?: readonly string[];
+  readonly maxCostPerHour?: number;
+  /** The lease ends this long after its grant, whatever it is doing. */
+  readonly lifetimeMs?: number;
+  readonly queue?: boolean;
+  readonly queueTimeoutMs?: number;
+  readonly reuse?: boolean;
+  /** Decide and answer, change nothing. */
+  readonly dryRun?: boolean;
+  readonly explain?: boolean;
+  readonly metadata?: Metadata;
+  /** The same key with the same fingerprint of the body gets the same answer for 24 h. */
+  readonly idempotencyKey?: string;
+  readonly fingerprint?: string;
+}
+
+/** `token` is required: the fence against a holder that slept through its lease's end. */
+export interface ReportCommand {
+  readonly type: 'report';
+  readonly lease: string;
+  readonly state: 'active' | 'idle';
+  readonly token: number;
+}
+
+export interface ReleaseCommand {
+  readonly type: 'release';
+  readonly lease: string;
+  /** Checked when given. */
+  readonly token?: number;
+}
+
+export interface CancelTicketCommand {
+  readonly type: 'cancel_ticket';
+  readonly ticket: string;
+}
+
+/** Somebody read the ticket's grant, so its leases are no longer taken back as unclaimed. */
+export interface ClaimTicketCommand {
+  readonly type: 'claim_ticket';
+  readonly ticket: string;
+}
+
+export interface AgentSpec {
+  readonly agentId: string;
+  readonly specialization: string;
+  readonly tools: readonly string[];
+  readonly tier: Tier;
+  readonly slots: number;
+  readonly costPerHour: number;
+  readonly labels: Labels;
+  readonly protected: boolean;
+  /** Already sealed by the edge; the core only keeps it. */
+  readonly credential?: string;
+  readonly memberships: readonly string[];
+}
+
+/** All or nothing. An agent that is registered already with the same words counts as unchanged. */
+export interface RegisterCommand {
+  readonly type: 'register';
+  readonly agents: readonly AgentSpec[];
+}
+
+export interface UpdateAgentCommand {
+  readonly type: 'update_agent';
+  readonly agent: string;
+  readonly changes: Partial<
+    Pick<AgentSpec, 'tools' | 'tier' | 'slots' | 'costPerHour' | 'labels' | 'protected'>
+  >;
+}
+
+/** Drains, then removes. With `force` its leases end at once. */
+export interface RetireAgentCommand {
+  readonly type: 'retire_agent';
+  readonly agent: string;
+  readonly force?: boolean;
+}
+
+export interface DrainAgentCommand {
+  readonly type: 'drain_agent';
+  readonly agent: string;
+}
+
+export interface ResumeAgentCommand {
+  readonly type: 'resume_agent';
+  readonly agent: string;
+}
+
+/** Signals, not facts: never journaled, only the transitions they cause. */
+export interface HeartbeatCommand {
+  readonly type: 'heartbeat';
+  /** Agent id and its load, 0…1. */
+  readonly agents: readonly (readonly [agentId: string, load?: number])[];
+  /** Health as the agent sees itself; applies to every agent of the command. */
+  readonly health?: Health;
+}
+
+export interface SetMembershipCommand {
+  readonly type: 'set_membership';
+  readonly agent: string;
+  readonly tenant: string;
+  readonly member: boolean;
+}
+
+/** Count misses of heartbeats once; the host sends it every `health.checkIntervalMs`. */
+export interface CheckHealthCommand {
+  readonly type: 'check_health';
+}
+
+/** Carry out what is due: timeouts, expiries, reclaims for those who wait. */
+export interface TickCommand {
+  readonly type: 'tick';
+}
+
+export type Command =
+  | LeaseCommand
+  | ReportCommand
+  | ReleaseCommand
+  | CancelTicketCommand
+  | ClaimTicketCommand
+  | RegisterCommand
+  | UpdateAgentCommand
+  | RetireAgentCommand
+  | DrainAgentCommand
+  | ResumeAgentCommand
+  | HeartbeatCommand
+  | SetMembershipCommand
+  | CheckHealthCommand
+  | TickCommand;

@@ -1,0 +1,164 @@
+/**
+ * Facts, in the past tense. Events are the journal's only content and the only way that durable
+ * state changes; replaying them decides nothing, so a journal written under last year's policy
+ * still means the same today. Ids are spelled out: an event can be read on its own.
+ * `at` is in milliseconds since 1970, set by the command that caused the event.
+ */
+import type { EndReason, Health, Json, Labels, Metadata, Priority, Tier } from './words.ts';
+
+/** What a request demands of an agent; absent = anything will do. */
+export interface Demand {
+  readonly specialization?: string;
+  readonly tools?: readonly string[];
+  readonly minTier?: Tier;
+  readonly maxCostPerHour?: number;
+}
+
+export interface AgentRegistered {
+  readonly type: 'agent_registered';
+  readonly at: number;
+  readonly agent: string;
+  readonly specialization: string;
+  readonly tools: readonly string[];
+  readonly tier: Tier;
+  readonly slots: number;
+  readonly costPerHour: number;
+  readonly labels: Labels;
+  readonly protected: boolean;
+  readonly credential?: string;
+}
+export interface AgentUpdated {
+  readonly type: 'agent_updated';
+  readonly at: number;
+  readonly agent: string;
+  readonly tools?: readonly string[];
+  readonly tier?: Tier;
+  readonly slots?: number;
+  readonly costPerHour?: number;
+  readonly labels?: Labels;
+  readonly protected?: boolean;
+}
+/** No new leases; `retiring` = it leaves once the last lease has ended. */
+export interface AgentDraining {
+  readonly type: 'agent_draining';
+  readonly at: number;
+  readonly agent: string;
+  readonly retiring: boolean;
+}
+export interface AgentResumed {
+  readonly type: 'agent_resumed';
+  readonly at: number;
+  readonly agent: string;
+}
+export interface AgentRetired {
+  readonly type: 'agent_retired';
+  readonly at: number;
+  readonly agent: string;
+}
+/** Judged by its silence, by its own word, or by a heartbeat that ends the silence. */
+export type HealthCause = 'silence' | 'report' | 'heartbeat';
+/** An agent that is unhealthy by its silence is offline. */
+export interface AgentHealthChanged {
+  readonly type: 'agent_health_changed';
+  readonly at: number;
+  readonly agent: string;
+  readonly health: Health;
+  readonly cause: HealthCause;
+}
+export interface MembershipChanged {
+  readonly type: 'membership_changed';
+  readonly at: number;
+  readonly agent: string;
+  readonly tenant: string;
+  readonly member: boolean;
+}
+export interface LeaseGranted {
+  readonly type: 'lease_granted';
+  readonly at: number;
+  readonly lease: string;
+  readonly tenant: string;
+  readonly agent: string;
+  readonly token: number;
+  readonly purpose: string;
+  readonly priority: Priority;
+  readonly warm: boolean;
+  readonly idleTimeoutMs: number;
+  /** When the lifetime ends; absent = no lifetime. */
+  readonly endsAt?: number;
+  readonly demand?: Demand;
+  readonly metadata?: Metadata;
+  /** The ticket that this grant answers. */
+  readonly ticket?: string;
+}
+export interface LeaseReported {
+  readonly type: 'lease_reported';
+  readonly at: number;
+  readonly lease: string;
+  readonly state: 'allocated' | 'active' | 'idle';
+}
+/** The lease goes on with another agent, under a new token. */
+export interface LeaseMoved {
+  readonly type: 'lease_moved';
+  readonly at: number;
+  readonly lease: string;
+  readonly agent: string;
+  readonly token: number;
+  readonly warm: boolean;
+}
+export interface LeaseEnded {
+  readonly type: 'lease_ended';
+  readonly at: number;
+  readonly lease: string;
+  readonly reason: EndReason;
+}
+export interface TicketQueued {
+  readonly type: 'ticket_queued';
+  readonly at: number;
+  readonly ticket: string;
+  readonly tenant: string;
+  readonly purpose: string;
+  readonly priority: Priority;
+  readonly count: number;
+  readonly expiresAt: number;
+  readonly demand?: Demand;
+  readonly lifetimeMs?: number;
+  readonly near?: readonly string[];
+  readonly metadata?: Metadata;
+}
+export interface TicketEnded {
+  readonly type: 'ticket_ended';
+  readonly at: number;
+  readonly ticket: string;
+  readonly state: 'granted' | 'expired' | 'cancelled';
+}
+export interface TicketClaimed {
+  readonly type: 'ticket_claimed';
+  readonly at: number;
+  readonly ticket: string;
+}
+/** The answer to a request with an idempotency key; the leases or the ticket precede it. */
+export interface AnswerKept {
+  readonly type: 'answer_kept';
+  readonly at: number;
+  readonly key: string;
+  readonly fingerprint: string;
+  /** The outcome as it was answered, so that a repetition gets the same words. */
+  readonly answer: Json;
+}
+
+export type Event =
+  | AgentRegistered
+  | AgentUpdated
+  | AgentDraining
+  | AgentResumed
+  | AgentRetired
+  | AgentHealthChanged
+  | MembershipChanged
+  | LeaseGranted
+  | LeaseReported
+  | LeaseMoved
+  | LeaseEnded
+  | TicketQueued
+  | TicketEnded
+  | TicketClaimed
+  | AnswerKept;

@@ -1,0 +1,95 @@
+/** What can be asked of a pool without changing it. Implemented by `Pool` (pool.ts). */
+import type { AgentView, LeaseView, TicketView } from './outcome.ts';
+import type { Health, LeaseState, Phase, Priority } from './words.ts';
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Pass it back as `cursor` for the next page; null at the end. */
+  readonly nextCursor: string | null;
+}
+
+export interface PageQuery {
+  /** 1…1,000 */
+  readonly limit: number;
+  /** From an earlier page of the same query. */
+  readonly cursor?: string;
+}
+
+export interface LeaseQuery extends PageQuery {
+  readonly tenant?: string;
+  readonly agent?: string;
+  readonly state?: LeaseState;
+}
+
+export interface AgentQuery extends PageQuery {
+  readonly specialization?: string;
+  readonly phase?: Phase;
+  readonly health?: Health;
+  readonly tool?: string;
+}
+
+export interface TenantView {
+  readonly tenant: string;
+  readonly leases: readonly LeaseView[];
+  readonly tickets: readonly TicketView[];
+  /** Agents that still have affinity with the tenant, the most recent first, at most 5. */
+  readonly warmAgents: readonly string[];
+  readonly memberships: readonly string[];
+  /** Grants by hour of the day (UTC), 24 numbers, since the tenant was first seen. */
+  readonly grantsByHour: readonly number[];
+}
+
+export interface PoolStats {
+  readonly agents: {
+    readonly total: number;
+    readonly byPhase: Readonly<Record<Phase, number>>;
+    readonly byHealth: Readonly<Record<Health, number>>;
+    readonly bySpecialization: {
+      readonly [specialization: string]: {
+        readonly total: number;
+        readonly slots: number;
+        readonly usedSlots: number;
+      };
+    };
+  };
+  readonly leases: {
+    readonly total: number;
+    readonly byState: Readonly<Record<LeaseState, number>>;
+    readonly byPurpose: { readonly [purpose: string]: number };
+  };
+  readonly queue: {
+    readonly length: number;
+    readonly byPriority: Readonly<Record<Priority, number>>;
+    readonly oldestMs: number;
+  };
+  readonly tenants: number;
+  readonly slots: number;
+  readonly usedSlots: number;
+  /** used ÷ all slots; 0 for an empty pool. */
+  readonly utilization: number;
+  /** Warm grants ÷ grants since the start of this process; 0 before the first. */
+  readonly warmHitRatio: number;
+  /** Counted since the start of this process. */
+  readonly counters: {
+    readonly requests: number;
+    readonly granted: number;
+    readonly reused: number;
+    readonly warm: number;
+    readonly reclaimed: number;
+    readonly queued: number;
+    readonly refused: number;
+    readonly expiredTickets: number;
+    readonly moved: number;
+  };
+}
+
+export interface PoolQueries {
+  lease(id: string): LeaseView | null;
+  leases(query: LeaseQuery): Page<LeaseView>;
+  ticket(id: string): TicketView | null;
+  agent(id: string): AgentView | null;
+  agents(query: AgentQuery): Page<AgentView>;
+  /** null for a tenant that the pool knows nothing of. */
+  tenant(id: string): TenantView | null;
+  stats(): PoolStats;
+}

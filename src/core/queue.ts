@@ -1,0 +1,122 @@
+/**
+ * Who waits for what. There is a lane for each distinct requirement, so a request that nobody can
+ * serve now never stands before one that somebody can. Within a lane: rank (priority, purpose and
+ * age, see tickets.ts), then the tenant that holds fewest agents, then arrival.
+ *
+ * Where membership is required each tenant has its own candidates, and so its own lane.
+ */
+import type { Requirement } from './profiles.ts';
+import { RankedList } from './ranked-list.ts';
+import type { TenantTable } from './tenants.ts';
+import type { Ticket, TicketTable } from './tickets.ts';
+
+export interface Lane {
+  readonly key: string;
+  readonly requirement: Requirement;
+  /** The tenant it is for, where membership is required; else NONE. */
+  readonly tenant: number;
+  readonly tickets: RankedList;
+}
+
+export class Queue {
+  readonly #tickets: TicketTable;
+  readonly #tenants: TenantTable;
+  readonly #byTenant: boolean;
+  readonly lanes: Map<string, Lane> = new Map();
+  readonly #ticketsOfTenant = new Map<number, Ticket[]>();
+  #length = 0;
+  /** Waiting tickets for more than one agent. */
+  groups = 0;
+
+  constructor(tickets: TicketTable, tenants: TenantTable, laneByTenant: boolean) {
+    this.#tickets = tickets;
+    this.#tenants = tenants;
+    this.#byTenant = laneByTenant;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(ticket: Ticket): void {
+    const key = this.#key(ticket);
+    let lane = this.lanes.get(key);
+    if (lane === undefined) {
+      lane = {
+        key,
+        requirement: ticket.requirement,
+        tenant: this.#byTenant ? ticket.tenant : -1,
+        tickets: new RankedList((a, b) => this.before(this.#at(a), this.#at(b))),
+      };
+      this.lanes.set(key, lane);
+    }
+    lane.tickets.add(ticket.row);
+    this.#length++;
+    if (ticket.count > 1) this.groups++;
+    const others = this.#ticketsOfTenant.get(ticket.tenant);
+    if (others === undefined) this.#ticketsOfTenant.set(ticket.tenant, [ticket]);
+    else others.push(ticket);
+    this.#tenants.addWanted(ticket.tenant, ticket.count);
+  }
+
+  remove(ticket: Ticket): void {
+    const lane = this.laneOf(ticket);
+    lane.tickets.delete(ticket.row);
+    if (lane.tickets.size === 0) this.lanes.delete(lane.key);
+    this.#length--;
+    if (ticket.count > 1) this.groups--;
+    const others = this.ticketsOf(ticket.tenant).filter((other) => other !== ticket);
+    if (others.length === 0) this.#ticketsOfTenant.delete(ticket.tenant);
+    else this.#ticketsOfTenant.set(ticket.tenant, others);
+    this.#tenants.addWanted(ticket.tenant, -ticket.count);
+  }
+
+  /** Around each change of what a tenant holds: its waiting tickets leave their lanes … */
+  beforeHolding(tenant: number): void {
+    const tickets = this.#ticketsOfTenant.get(tenant);
+    if (tickets === undefined) return;
+    for (const ticket of tickets) this.laneOf(ticket).tickets.delete(ticket.row);
+  }
+
+  /** … and come back to where they belong then. */
+  afterHolding(tenant: number): void {
+    const tickets = this.#ticketsOfTenant.get(tenant);
+    if (tickets === undefined) return;
+    for (const ticket of tickets) this.laneOf(ticket).tickets.add(ticket.row);
+  }
+
+  ticketsOf(tenant: number): readonly Ticket[] {
+    return this.#ticketsOfTenant.get(tenant) ?? [];
+  }
+
+  laneOf(ticket: Ticket): Lane {
+    return this.lanes.get(this.#key(ticket)) as Lane;
+  }
+
+  /** 1 for the next of its lane. */
+  position(ticket: Ticket): number {
+    return this.laneOf(ticket).tickets.rank(ticket.row) + 1;
+  }
+
+  before(a: Ticket, b: Ticket): boolean {
+    if (a.rank !== b.rank) return a.rank > b.rank;
+    const held = this.#tenants.held(a.tenant) - this.#tenants.held(b.tenant);
+    return held !== 0 ? held < 0 : a.number < b.number;
+  }
+
+  head(lane: Lane): Ticket {
+    return this.#at(lane.tickets.first());
+  }
+
+  *inLane(lane: Lane): IterableIterator<Ticket> {
+    for (const row of lane.tickets) yield this.#at(row);
+  }
+
+  #at(row: number): Ticket {
+    return this.#tickets.rows[row] as Ticket;
+  }
+
+  #key(ticket: Ticket): string {
+    return this.#byTenant ? `${ticket.tenant} ${ticket.requirement.key}` : ticket.requirement.key;
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * The search for free agents: warm ones first, then those on the wanted hosts, then the best by
+ * the ready index. It reads the state and changes nothing.
+ */
+import { mismatch, type Profile, READY, type Requirement } from './profiles.ts';
+import { NONE } from './rows.ts';
+import { scoreOf } from './score.ts';
+import type { PoolState } from './state.ts';
+import type { Ticket } from './tickets.ts';
+import type { Score } from './outcome.ts';
+
+/** What is looked for, and for whom. */
+export interface Wish {
+  readonly requirement: Requirement;
+  /** NONE for a tenant that the pool has never served. */
+  readonly tenant: number;
+  readonly count: number;
+  /** Hosts to prefer. */
+  readonly hosts: ReadonlySet<number>;
+  /** Profiles that a waiting group of higher rank is collecting. */
+  readonly withheld: ReadonlySet<Profile> | null;
+}
+
+export type How = 'affinity' | 'near' | 'score' | 'pack';
+
+export interface Find {
+  readonly agent: number;
+  readonly how: How;
+  readonly warm: boolean;
+}
+
+/** Up to `count` different free agents, the best first; an agent to avoid can be named. */
+export function findAgents(state: PoolState, wish: Wish, now: number, avoid = NONE): Find[] {
+  const found: Find[] = [];
+  const { requirement, tenant, count, withheld } = wish;
+  const taken = (agent: number) =>
+    agent === avoid || found.some((find) => find.agent === agent) || serves(state, agent, tenant);
+
+  if (tenant !== NONE) {
+    for (let nth = 0; nth < state.tenants.affinitySize && found.length < count; nth++) {
+      const agent = state.tenants.warmAgent(tenant, nth);
+      if (agent === NONE || !isFree(state, agent, wish) || taken(agent)) continue;
+      found.push({ agent, how: 'affinity', warm: true });
+    }
+  }
+  if (state.membersOnly) {
+    addBest(state, found, wish, now, state.memberships.agentsOf(tenant), taken);
+    return found;
+  }
+  for (const host of wish.hosts) {
+    if (found.length >= count) break;
+    addBest(state, found, wish, now, state.hosts.agents(host), taken, 'near');
+  }
+  const how = state.options.selection;
+  // Most requests want one agent, of a kind that serves one tenant: nobody has to be passed over.
+  const skip = count === 1 && avoid === NONE && !requirement.multi ? null : taken;
+  while (found.length < count) {
+    const agent = state.ready.best(requirement, now, withheld, skip);
+    if (agent === NONE) break;
+    found.push({ agent, how, warm: false });
+  }
+  return found;
+}
+
+/** The agent has a free slot, is fit for work, meets the requirement and is nobody else's turn. */
+export function isFree(state: PoolState, agent: number, wish: Wish): boolean {
+  const { agents, memberships } = state;
+  if (agents.availability(agent) !== READY) return false;
+  const profile = agents.profile(agent);
+  if (mismatch(profile, wish.requirement) !== null) return false;
+  if (wish.withheld?.has(profile)) return false;
+  return !state.membersOnly || memberships.has(agent, wish.tenant);
+}
+
+/** An agent never serves a tenant twice. */
+export function serves(state: PoolState, agent: number, tenant: number): boolean {
+  if (tenant === NONE || state.agents.used(agent) === 0) return false;
+  const { leases } = state;
+  for (let row = state.agents.leaseHead(agent); row !== NONE; row = leases.nextOfAgent(row)) {
+    if (leases.tenant(row) === tenant) return true;
+  }
+  return false;
+}
+
+export function agentScore(state: PoolState, agent: number, now: number): Score {
+  const { agents } = state;
+  return scoreOf(
+    agents.health(agent),
+    agents.profile(agent).tier,
+    now - agents.lastUsedAt(agent),
+    agents.leases24h(agent, now),
+  );
+}
+
+/**
+ * Profiles that the ticket must leave alone: a group at the head of its lane collects agents until
+ * it has all it needs. What it could use is withheld from everyone it outranks; since ranks are a
+ * total order, one group always goes forward, and two never wait for each other.
+ */
+export function withheldFrom(
+  state: PoolState,
+  outranks: (group: Ticket) => boolean,
+): ReadonlySet<Profile> | null {
+  const { queue, profiles } = state;
+  if (queue.groups === 0) return null;
+  const withheld = new Set<Profile>();
+  for (const lane of queue.lanes.values()) {
+    const head = queue.head(lane);
+    if (head.count === 1 || !outranks(head)) continue;
+    for (const profile of profiles.refreshed(lane.requirement).profiles) withheld.add(profile);
+  }
+  return withheld;
+}
+
+function addBest(
+  state: PoolState,
+  found: Find[],
+  wish: Wish,
+  now: number,
+  candidates: Iterable<number>,
+  taken: (agent: number) => boolean,
+  how: How = state.options.selection,
+): void {
+  const free: { agent: number; points: number; leases: number }[] = [];
+  const packing = state.options.selection === 'pack';
+  for (const agent of candidates) {
+    if (!isFree(state, agent, wish) || taken(agent)) continue;
+    const leases = packing ? state.hosts.leases(state.agents.host(agent)) : 0;
+    free.push({ agent, points: agentScore(state, agent, now).total, leases });
+  }
+  const { agents } = state;
+  free.sort(
+    (a, b) =>
+      b.leases - a.leases ||
+      b.points - a.points ||
+      agents.useSequence(a.agent) - agents.useSequence(b.agent),
+  );
+  for (const { agent } of free) {
+    if (found.length >= wish.count) return;
+    found.push({ agent, how, warm: false });
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Everything that a pool knows. `Facts` (facts.ts) is the only writer of the durable part; the
+ * decisions (allocate.ts, serve.ts, reclaim.ts, …) only read it.
+ */
+import { AgentTable } from './agents.ts';
+import { Answers } from './answers.ts';
+import { Hosts } from './hosts.ts';
+import { IdleLeases } from './idle-leases.ts';
+import { LeaseTable } from './leases.ts';
+import { Memberships } from './memberships.ts';
+import type { PoolOptions } from './options.ts';
+import { type Profile, Profiles } from './profiles.ts';
+import { Purposes } from './purposes.ts';
+import { Queue } from './queue.ts';
+import { ReadyIndex } from './ready-index.ts';
+import { TenantTable } from './tenants.ts';
+import { TicketTable } from './tickets.ts';
+import { TimingWheel } from './timing-wheel.ts';
+
+export class PoolState {
+  readonly options: PoolOptions;
+  readonly profiles: Profiles = new Profiles();
+  readonly hosts: Hosts = new Hosts();
+  readonly agents: AgentTable;
+  readonly tenants: TenantTable;
+  readonly leases: LeaseTable;
+  readonly tickets: TicketTable = new TicketTable();
+  readonly memberships: Memberships = new Memberships();
+  readonly answers: Answers = new Answers();
+  lastToken = 0;
+  /** The time of the newest command or event; time never goes back. */
+  now = 0;
+
+  // What follows from the above, for speed; rebuilt after a restart.
+  readonly ready: ReadyIndex;
+  readonly idle: IdleLeases;
+  readonly queue: Queue;
+  readonly leaseDeadlines: TimingWheel = new TimingWheel();
+  readonly ticketDeadlines: TimingWheel = new TimingWheel();
+  /** Profiles (or, where membership is required, agents) that have become free for others. */
+  readonly freedProfiles: Set<Profile> = new Set();
+  readonly freedAgents: Set<number> = new Set();
+  /** When those who wait are next checked for a lease to reclaim. */
+  reclaimAt: number = Number.POSITIVE_INFINITY;
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    this.agents = new AgentTable(this.profiles.all);
+    this.tenants = new TenantTable(this.agents, options.affinitySize);
+    this.leases = new LeaseTable(this.agents, this.tenants, new Purposes(options.purposes));
+    this.ready = new ReadyIndex(this.agents, this.hosts, options.selection);
+    this.idle = new IdleLeases(this.leases, this.agents);
+    this.queue = new Queue(this.tickets, this.tenants, this.membersOnly);
+  }
+
+  get membersOnly(): boolean {
+    return this.options.membership === 'required';
+  }
+
+  /**
+   * Looks at the lease no later than `at`. A row that will be looked at before stays as it is:
+   * renewals and releases are far more frequent than timeouts and cost nothing here.
+   */
+  lookAtLease(row: number, at: number): void {
+    if (this.leases.lookAt(row) <= at) return;
+    this.leases.setLookAt(row, at);
+    this.leaseDeadlines.arm(row, at);
+  }
+
+  /** Used ÷ all slots of the pool, or of one specialization; 0 where there is none. */
+  utilization(specialization?: string): number {
+    let slots = this.agents.slotsTotal;
+    let used = this.agents.usedTotal;
+    if (specialization !== undefined) {
+      const own = this.profiles.all.filter((p) => p.specialization === specialization);
+      slots = own.reduce((sum, profile) => sum + profile.slots, 0);
+      used = own.reduce((sum, profile) => sum + profile.usedSlots, 0);
+    }
+    return slots === 0 ? 0 : used / slots;
+  }
+}

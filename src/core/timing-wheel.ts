@@ -1,0 +1,205 @@
+/**
+ * Deadlines for the rows of a table: a hierarchical timing wheel (Varghese & Lauck, SOSP 1987),
+ * seven levels of 32 slots, one bit a slot. Setting and firing cost O(1) each.
+ *
+ * Postponing costs nothing. A row may be armed earlier than its deadline: when it fires, the
+ * owner looks at the true deadline and arms it again. Leases are renewed and released far more
+ * often than they time out, so most deadlines never touch the wheel a second time.
+ */
+const TICK_MS = 64;
+const SLOTS = 32;
+const LEVELS = 7;
+const NONE = -1;
+
+export class TimingWheel {
+  /** When the row fires, ms since 1970; 0 = not armed. */
+  #at = new Float64Array(64);
+  #next = new Int32Array(64).fill(NONE);
+  #previous = new Int32Array(64).fill(NONE);
+  #slot = new Int16Array(64).fill(NONE);
+  readonly #heads = new Int32Array(LEVELS * SLOTS).fill(NONE);
+  readonly #occupied = new Int32Array(LEVELS);
+  /** All ticks before this one have been emptied. */
+  #tick = 0;
+  #armed = 0;
+  #nextAt = Number.POSITIVE_INFINITY;
+
+  get armed(): number {
+    return this.#armed;
+  }
+
+  /** When the row will fire, or Infinity. */
+  armedAt(row: number): number {
+    return row < this.#at.length && this.#slot[row] !== NONE
+      ? this.#at[row]
+      : Number.POSITIVE_INFINITY;
+  }
+
+  /** Fire no later than `at`: an earlier arming stays, since its firing looks at the deadline. */
+  arm(row: number, at: number): void {
+    if (row >= this.#at.length) this.#grow(row + 1);
+    if (this.#slot[row] !== NONE) {
+      if (this.#at[row] <= at) return;
+      this.disarm(row);
+    }
+    this.#at[row] = at;
+    this.#armed++;
+    if (at < this.#nextAt) this.#nextAt = at;
+    this.#insert(row);
+  }
+
+  disarm(row: number): void {
+    if (row >= this.#at.length || this.#slot[row] === NONE) return;
+    this.#unlink(row);
+    this.#armed--;
+  }
+
+  /** No row fires before this time; Infinity when none is armed. Often exact, never late. */
+  get nextAt(): number {
+    return this.#nextAt;
+  }
+
+  /** Takes out every row due at or before `now` and calls `fire`, which may arm rows again. */
+  advance(now: number, fire: (row: number) => void): void {
+    if (now < this.#nextAt) return;
+    const target = Math.floor(now / TICK_MS);
+    this.#nextAt = Number.POSITIVE_INFINITY;
+    while (this.#armed > 0) {
+      this.#cascade();
+      const slot = this.#tick % SLOTS;
+      if (this.#occupied[0] & (1 << slot)) this.#fireSlot(slot, now, fire);
+      if (this.#tick >= target) break;
+      this.#tick = Math.min(target, this.#nextBusyTick());
+    }
+    if (target > this.#tick) this.#tick = target;
+    this.#nextAt = Math.min(this.#nextAt, this.#earliest());
+  }
+
+  #earliest(): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    let span = 1;
+    for (let level = 0; level < LEVELS; level++) {
+      const mask = this.#occupied[level];
+      if (mask !== 0) {
+        const position = Math.floor(this.#tick / span);
+        const current = position % SLOTS;
+        const ahead = mask & (1 << current) ? 0 : distance(mask, current);
+        if (level === 0) {
+          const slot = (current + ahead) % SLOTS;
+          for (let row = this.#heads[slot]; row !== NONE; row = this.#next[row]) {
+            earliest = Math.min(earliest, this.#at[row]);
+          }
+        } else {
+          earliest = Math.min(earliest, (position + ahead) * span * TICK_MS);
+        }
+      }
+      span *= SLOTS;
+    }
+    return earliest;
+  }
+
+  #fireSlot(slot: number, now: number, fire: (row: number) => void): void {
+    // Rows of the current tick that are not due yet wait in place; the others leave before any
+    // of them fires, so that `fire` can arm rows into this very slot.
+    const due: number[] = [];
+    for (let row = this.#heads[slot]; row !== NONE; row = this.#next[row]) {
+      if (this.#at[row] <= now) due.push(row);
+    }
+    for (const row of due) this.disarm(row);
+    due.sort((a, b) => this.#at[a] - this.#at[b] || a - b);
+    for (const row of due) fire(row);
+  }
+
+  /** The next tick after this one at which a slot of any level begins that is not empty. */
+  #nextBusyTick(): number {
+    let next = Number.POSITIVE_INFINITY;
+    let span = 1;
+    for (let level = 0; level < LEVELS; level++) {
+      const mask = this.#occupied[level];
+      if (mask !== 0) {
+        const position = Math.floor(this.#tick / span);
+        const current = position % SLOTS;
+        const ahead = distance(mask, current);
+        next = Math.min(next, (position + ahead) * span);
+      }
+      span *= SLOTS;
+    }
+    return Math.max(next, this.#tick + 1);
+  }
+
+  /** Moves the rows of each level's current slot down to where they belong now. */
+  #cascade(): void {
+    let span = SLOTS ** (LEVELS - 1);
+    for (let level = LEVELS - 1; level > 0; level--) {
+      const slot = Math.floor(this.#tick / span) % SLOTS;
+      if (this.#occupied[level] & (1 << slot)) {
+        let row = this.#heads[level * SLOTS + slot];
+        while (row !== NONE) {
+          const next = this.#next[row];
+          this.#unlink(row);
+          this.#insert(row);
+          row = next;
+        }
+      }
+      span /= SLOTS;
+    }
+  }
+
+  #insert(row: number): void {
+    const tick = Math.max(Math.floor(this.#at[row] / TICK_MS), this.#tick);
+    let level = 0;
+    let span = 1;
+    // The level whose current round still reaches the tick: a row never shares a slot with one
+    // that is a whole round earlier.
+    while (level < LEVELS - 1 && Math.floor(tick / span) - Math.floor(this.#tick / span) >= SLOTS) {
+      level++;
+      span *= SLOTS;
+    }
+    const position = Math.min(Math.floor(tick / span), Math.floor(this.#tick / span) + SLOTS - 1);
+    const slot = level * SLOTS + (position % SLOTS);
+    const head = this.#heads[slot];
+    this.#heads[slot] = row;
+    this.#next[row] = head;
+    this.#previous[row] = NONE;
+    if (head !== NONE) this.#previous[head] = row;
+    this.#slot[row] = slot;
+    this.#occupied[level] |= 1 << (slot % SLOTS);
+  }
+
+  #unlink(row: number): void {
+    const slot = this.#slot[row];
+    const next = this.#next[row];
+    const previous = this.#previous[row];
+    if (previous === NONE) {
+      this.#heads[slot] = next;
+      if (next === NONE) this.#occupied[Math.floor(slot / SLOTS)] &= ~(1 << (slot % SLOTS));
+    } else {
+      this.#next[previous] = next;
+    }
+    if (next !== NONE) this.#previous[next] = previous;
+    this.#slot[row] = NONE;
+  }
+
+  #grow(least: number): void {
+    let capacity = this.#at.length;
+    while (capacity < least) capacity *= 2;
+    const grow = <T extends Int32Array | Int16Array>(old: T, fresh: T): T => {
+      fresh.fill(NONE);
+      fresh.set(old);
+      return fresh;
+    };
+    const at = new Float64Array(capacity);
+    at.set(this.#at);
+    this.#at = at;
+    this.#next = grow(this.#next, new Int32Array(capacity));
+    this.#previous = grow(this.#previous, new Int32Array(capacity));
+    this.#slot = grow(this.#slot, new Int16Array(capacity));
+  }
+}
+
+/** How many slots after `current` (1 … 32) the next bit of a ring of 32 is set. */
+function distance(mask: number, current: number): number {
+  const shift = (current + 1) & 31;
+  const turned = shift === 0 ? mask : (mask >>> shift) | (mask << (32 - shift));
+  return 32 - Math.clz32(turned & -turned);
+}

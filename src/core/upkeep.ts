@@ -1,0 +1,185 @@
+/**
+ * What happens by itself: heartbeats and their absence, deadlines, and agents that leave.
+ *
+ * Silence is judged by checks, one miss a check: the first makes an agent degraded, as many as
+ * the threshold make it unhealthy and offline, and then its leases go on with other agents. A
+ * heartbeat sets it back at once.
+ */
+import type { HeartbeatCommand } from './command.ts';
+import type { Context } from './context.ts';
+import { leaseDeadline, nextLook } from './idle-policy.ts';
+import { ALLOCATED, IDLE } from './leases.ts';
+import { claimDeadline } from './facts.ts';
+import type { CheckOutcome, HeartbeatOutcome } from './outcome.ts';
+import { findReclaimable } from './reclaim.ts';
+import { NONE } from './rows.ts';
+import { findAgents, type Wish } from './search.ts';
+import { HEALTHS } from './words.ts';
+
+const NO_HOSTS: ReadonlySet<number> = new Set();
+
+export function heartbeat(
+  context: Context,
+  command: HeartbeatCommand,
+  now: number,
+): HeartbeatOutcome {
+  const { state, facts } = context;
+  const { agents } = state;
+  const unknown: string[] = [];
+  let accepted = 0;
+  for (const [id, load] of command.agents) {
+    const agent = agents.names.find(id);
+    if (agent === NONE) {
+      unknown.push(id);
+      continue;
+    }
+    accepted++;
+    agents.noteHeartbeat(agent, now, load);
+    const health = HEALTHS[agents.health(agent)];
+    if (command.health !== undefined) {
+      if (command.health === health && agents.isDeclared(agent)) continue;
+      if (command.health === health && health === 'healthy') continue;
+      facts.agentHealthChanged(agent, command.health, 'report', now);
+      if (command.health === 'unhealthy') moveLeases(context, agent, now);
+    } else if (health !== 'healthy' && !agents.isDeclared(agent)) {
+      facts.agentHealthChanged(agent, 'healthy', 'heartbeat', now);
+    }
+  }
+  return { outcome: 'heartbeats', accepted, unknown };
+}
+
+/** One check: every agent that has been silent for too long has missed once more. */
+export function checkHealth(context: Context, now: number): CheckOutcome {
+  const { state, facts } = context;
+  const { agents } = state;
+  const { heartbeatTimeoutMs, unhealthyThreshold } = state.options.health;
+  let degraded = 0;
+  const lost: number[] = [];
+  if (heartbeatTimeoutMs > 0) {
+    for (let agent = 0; agent < agents.names.end; agent++) {
+      if (now - agents.heartbeatAt(agent) <= heartbeatTimeoutMs) continue;
+      if (!agents.names.has(agent) || agents.isOffline(agent)) continue;
+      const misses = agents.addMiss(agent);
+      if (misses >= unhealthyThreshold) {
+        facts.agentHealthChanged(agent, 'unhealthy', 'silence', now);
+        lost.push(agent);
+      } else if (agents.health(agent) === HEALTHS.indexOf('healthy')) {
+        facts.agentHealthChanged(agent, 'degraded', 'silence', now);
+        degraded++;
+      }
+    }
+  }
+  // All are judged before any lease moves, so that none moves to an agent that is lost as well.
+  for (const agent of lost) moveLeases(context, agent, now);
+  return { outcome: 'checked', degraded, unhealthy: lost.length };
+}
+
+/** The leases of a lost agent go on with others, each under a new token, or end. */
+function moveLeases(context: Context, agent: number, now: number): void {
+  const { state, facts, counters } = context;
+  const { leases, agents } = state;
+  const rows: number[] = [];
+  for (let row = agents.leaseHead(agent); row !== NONE; row = leases.nextOfAgent(row)) {
+    rows.push(row);
+  }
+  // Work in progress is served before idle leases, the oldest grant first.
+  rows.sort((a, b) => {
+    const idle = Number(leases.state(a) === IDLE) - Number(leases.state(b) === IDLE);
+    return idle !== 0 ? idle : leases.token(a) - leases.token(b);
+  });
+  for (const row of rows) {
+    const wish: Wish = {
+      requirement: state.profiles.refreshed(leases.requirement(row)),
+      tenant: leases.tenant(row),
+      count: 1,
+      hosts: NO_HOSTS,
+      // Work in progress goes before any group that still collects.
+      withheld: null,
+    };
+    let next = findAgents(state, wish, now, agent)[0]?.agent ?? NONE;
+    if (next === NONE && leases.state(row) !== IDLE) {
+      const [victim] = findReclaimable(state, wish, leases.priority(row), 1, now);
+      if (victim !== undefined) {
+        next = leases.agent(victim);
+        context.end(victim, 'reclaimed', now);
+      }
+    }
+    if (next === NONE) {
+      context.end(row, 'agent_lost', now);
+      continue;
+    }
+    counters.moved++;
+    const warm = state.tenants.isWarm(leases.tenant(row), next);
+    facts.leaseMoved(row, next, context.nextToken(), warm, now);
+    if (agents.isRetiring(agent) && agents.used(agent) === 0) facts.agentRetired(agent, now);
+  }
+}
+
+/** Ends what is due: leases by idle time or lifetime. */
+export function endDueLeases(context: Context, now: number): void {
+  const { state } = context;
+  const { leases } = state;
+  state.leaseDeadlines.advance(now, (row) => {
+    leases.setLookAt(row, Number.POSITIVE_INFINITY);
+    if (!leases.isLive(row)) return;
+    if (leaseDeadline(state, row) > now) {
+      state.lookAtLease(row, nextLook(state, row, now));
+      return;
+    }
+    context.end(row, leases.endsAt(row) <= now ? 'expired' : 'idle_timeout', now);
+  });
+}
+
+/** Ends tickets that have waited too long, and takes back grants that nobody has read. */
+export function endDueTickets(context: Context, now: number): void {
+  const { state, facts, counters } = context;
+  state.ticketDeadlines.advance(now, (row) => {
+    const ticket = state.tickets.rows[row];
+    if (ticket === undefined || ticket.claimed) return;
+    if (ticket.state === 'queued') {
+      if (ticket.expiresAt > now) {
+        state.ticketDeadlines.arm(row, ticket.expiresAt);
+        return;
+      }
+      counters.expiredTickets++;
+      facts.ticketEnded(ticket, 'expired', now);
+    } else if (ticket.state === 'granted') {
+      if (claimDeadline(ticket) > now) {
+        state.ticketDeadlines.arm(row, claimDeadline(ticket));
+        return;
+      }
+      for (const id of ticket.leases) {
+        const lease = state.leases.find(id);
+        const unused = lease !== NONE && state.leases.state(lease) === ALLOCATED;
+        if (unused) context.end(lease, 'idle_timeout', now);
+      }
+    }
+  });
+}
+
+/** No new leases for the agent; its idle ones end now. Retiring, it leaves with the last one. */
+export function drain(context: Context, agent: number, retiring: boolean, now: number): void {
+  const { state, facts } = context;
+  const { agents, leases } = state;
+  if (!agents.isDraining(agent) || (retiring && !agents.isRetiring(agent))) {
+    facts.agentDraining(agent, retiring || agents.isRetiring(agent), now);
+  }
+  const name = agents.names.name(agent);
+  for (const row of leasesOf(context, agent)) {
+    if (leases.state(row) === IDLE) context.end(row, 'drained', now);
+  }
+  const still = agents.names.find(name) === agent;
+  if (retiring && still && agents.used(agent) === 0) facts.agentRetired(agent, now);
+}
+
+/** Ends all leases of an agent at once. */
+export function endAllLeases(context: Context, agent: number, now: number): void {
+  for (const row of leasesOf(context, agent)) context.end(row, 'drained', now);
+}
+
+function leasesOf({ state }: Context, agent: number): number[] {
+  const rows: number[] = [];
+  let row = state.agents.leaseHead(agent);
+  for (; row !== NONE; row = state.leases.nextOfAgent(row)) rows.push(row);
+  return rows.sort((a, b) => state.leases.token(a) - state.leases.token(b));
+}

@@ -1,0 +1,147 @@
+/**
+ * Puts a server together: it listens first, so that a long start can be told from a dead process,
+ * then opens the journal and rebuilds the pool. Importing this starts nothing.
+ */
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { SystemClock } from '../adapters/clock.ts';
+import { openJournal } from '../adapters/journals/open.ts';
+import { Host } from '../host/host.ts';
+import type { PoolHost } from '../host/host-api.ts';
+import type { Clock } from '../host/ports.ts';
+import { Alerts } from './alerts.ts';
+import { createApp } from './app.ts';
+import { poolOptions } from './config/pool-options.ts';
+import type { Config } from './config/schema.ts';
+import type { ServerContext } from './context.ts';
+import { EventStreams } from './event-streams.ts';
+import { HostSlot } from './host-slot.ts';
+import type { Logger } from './logger.ts';
+import { Metrics } from './metrics.ts';
+import type { Sealer } from './seal.ts';
+import { readVersion } from './version.ts';
+import { Waiters } from './waiters.ts';
+
+const ALERT_INTERVAL_MS = 5_000;
+/** Requests in flight get this long; what is left of the ten seconds is for the journal. */
+const DRAIN_MS = 7_000;
+const CLOSE_IDLE_MS = 50;
+
+export interface ServeOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** Encrypts credentials; without one they are refused. */
+  readonly sealer?: Sealer | null;
+  /** A pool that is open already; the journal of the configuration is opened unless given. */
+  readonly host?: PoolHost;
+  readonly clock?: Clock;
+}
+
+export interface RunningServer {
+  /** `http://127.0.0.1:8766` */
+  readonly url: string;
+  readonly port: number;
+  /** Resolves once the pool takes commands; rejects when it cannot be opened. */
+  readonly ready: Promise<void>;
+  /** Answers what is in flight, closes every connection, flushes the journal. */
+  stop(): Promise<void>;
+}
+
+/** Resolves once it listens. Throws the error of `listen`, such as EADDRINUSE. */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { config, logger } = options;
+  const clock = options.clock ?? new SystemClock();
+  const slot = new HostSlot();
+  const context = createContext(options, slot, clock);
+  const app = createApp(context);
+  await app.listen({ host: config.server.host, port: config.server.port });
+  const { port } = app.server.address() as AddressInfo;
+  const opening = open(options, clock).then((host) => slot.fill(host));
+  // Whoever awaits `ready` hears of it; nobody has to.
+  opening.catch(() => {});
+  const alerting = watchAlerts(context);
+  let stopped: Promise<void> | null = null;
+  return {
+    url: `http://${urlHost(config.server.host)}:${port}`,
+    port,
+    ready: opening,
+    stop: () => {
+      stopped ??= stop(app, context, opening, alerting);
+      return stopped;
+    },
+  };
+
+  async function open({ host }: ServeOptions, time: Clock): Promise<PoolHost> {
+    if (host) return host;
+    const journal = openJournal(config.journal.url);
+    const log = logger.child({ component: 'pool' });
+    return Host.open({ journal, clock: time, options: poolOptions(config), log });
+  }
+}
+
+function createContext(options: ServeOptions, host: PoolHost, clock: Clock): ServerContext {
+  const { config, sealer = null } = options;
+  const logger = options.logger.child({ component: 'http' });
+  const version = readVersion();
+  const { utilization_high: utilizationHigh, utilization_low: utilizationLow } = config.pool.alerts;
+  return {
+    host,
+    config,
+    logger,
+    version,
+    clock,
+    startedAt: clock.now(),
+    waiters: new Waiters(host),
+    streams: new EventStreams(host, logger),
+    alerts: new Alerts({ utilizationHigh, utilizationLow }),
+    metrics: new Metrics(version, Object.keys(config.pool.purposes)),
+    sealer,
+    stopping: { isStopping: false },
+  };
+}
+
+function watchAlerts({ host, alerts, clock, logger }: ServerContext): NodeJS.Timeout {
+  const look = async (): Promise<void> => {
+    if (!host.readiness().ready) return;
+    const before = alerts.openCount;
+    alerts.evaluate(await host.read((pool) => pool.stats()), clock.now());
+    if (alerts.openCount > before) {
+      const [newest] = alerts.list(1, 0).items;
+      logger.warn(
+        { component: 'alerts', alert: newest?.name },
+        newest?.message ?? 'an alert opened',
+      );
+    }
+  };
+  const timer = setInterval(() => {
+    look().catch((error: unknown) => logger.warn({ err: error }, 'alerts could not be evaluated'));
+  }, ALERT_INTERVAL_MS);
+  timer.unref();
+  return timer;
+}
+
+async function stop(
+  app: FastifyInstance,
+  context: ServerContext,
+  opening: Promise<void>,
+  alerting: NodeJS.Timeout,
+): Promise<void> {
+  const { host, waiters, streams, stopping } = context;
+  stopping.isStopping = true;
+  clearInterval(alerting);
+  const closed = app.close();
+  waiters.stop();
+  streams.stop();
+  // A connection that has just been answered is idle only now, and would be kept alive.
+  const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_MS);
+  const cut = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearInterval(closeIdle);
+  clearTimeout(cut);
+  await opening.catch(() => {});
+  await host.close();
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+}
