@@ -52,6 +52,9 @@ export function lease(
 function decide(context: Context, command: LeaseCommand, now: number): Granted | Queued | Refusal {
   const { state } = context;
   const requirement = state.profiles.requirement(command);
+  state.tenants.warmUp(command.tenant);
+  state.leases.warmUpNext();
+  state.ready.warmUp(requirement);
   const hosts = command.near === undefined ? NO_HOSTS : hostsOf(context, command.near);
   if (hosts instanceof Map) return unknownLeases(hosts);
   const count = command.count ?? 1;
@@ -77,7 +80,12 @@ function decide(context: Context, command: LeaseCommand, now: number): Granted |
   };
   const found = findAgents(state, wish, now);
   const missing = count - found.length;
-  const victims = missing > 0 ? findReclaimable(state, wish, priority, missing, now) : NOBODY;
+  let victims = missing > 0 ? findReclaimable(state, wish, found, priority, missing, now) : NOBODY;
+  if (victims.length > 0 && othersFirst(context, command, requirement, priority, now)) {
+    // Those who wait are served with it at the end of this command.
+    victims = NOBODY;
+    state.reclaimAt = now;
+  }
   const first = found[0]?.agent ?? (victims.length > 0 ? state.leases.agent(victims[0]) : NONE);
   const enough = found.length + victims.length >= count;
   const explanation =
@@ -318,6 +326,25 @@ function invitable(state: Context['state'], requirement: Requirement, tenant: nu
   return best.sort(before).slice(0, INVITES_OFFERED);
 }
 
+/** Somebody waits for the same agents who would be served before this request. */
+function othersFirst(
+  context: Context,
+  command: LeaseCommand,
+  requirement: Requirement,
+  priority: number,
+  now: number,
+): boolean {
+  const { queue, profiles } = context.state;
+  if (queue.length === 0) return false;
+  const rank = rankFor(context, command, priority, now);
+  for (const lane of queue.lanes.values()) {
+    if (queue.head(lane).rank < rank) continue;
+    const wanted = profiles.refreshed(lane.requirement).profiles;
+    if (wanted.some((profile) => requirement.profiles.includes(profile))) return true;
+  }
+  return false;
+}
+
 /** What groups that wait already keep from a request that comes now. */
 function withheldNow(context: Context, command: LeaseCommand, priority: number, now: number) {
   const rank = rankFor(context, command, priority, now);
@@ -398,12 +425,9 @@ function previewTicket(
   draft: Omit<Ticket, 'row' | 'tenant'>,
   now: number,
 ): Queued['ticket'] {
-  const { queue } = context.state;
-  const lane = [...queue.lanes.values()].find((l) => l.requirement.key === draft.requirement.key);
-  let position = 1;
-  if (lane !== undefined) {
-    for (const ticket of queue.inLane(lane)) if (ticket.rank >= draft.rank) position++;
-  }
+  const { queue, tenants } = context.state;
+  const tenant = tenants.find(draft.tenantName);
+  const position = queue.positionOf({ ...draft, tenant, row: NONE });
   return {
     ticketId: '',
     tenant: draft.tenantName,
@@ -425,8 +449,12 @@ function hostsOf({ state }: Context, near: readonly string[]): Set<number> | Map
   const unknown = new Map<number, string>();
   near.forEach((id, index) => {
     const row = state.leases.find(id);
-    if (row === NONE || !state.leases.isLive(row)) unknown.set(index, id);
-    else hosts.add(state.agents.host(state.leases.agent(row)));
+    if (row === NONE || !state.leases.isLive(row)) {
+      unknown.set(index, id);
+      return;
+    }
+    const host = state.agents.host(state.leases.agent(row));
+    if (state.hosts.isNamed(host)) hosts.add(host);
   });
   return unknown.size > 0 ? unknown : hosts;
 }

@@ -27,9 +27,9 @@ export class Answers {
     this.#byKey.set(answer.key, answer);
     this.#order.push(answer);
     while (this.#order.length - this.#from > ANSWERS_KEPT) this.#forgetOldest();
-    const oldest = this.#order[this.#from];
     // Two for one, so that a table that has grown large shrinks again as the day passes.
     for (let i = 0; i < 2; i++) {
+      const oldest = this.#order[this.#from];
       if (oldest !== undefined && answer.at - oldest.at >= ANSWER_KEPT_MS) this.#forgetOldest();
     }
   }

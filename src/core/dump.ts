@@ -120,7 +120,7 @@ export function dump(state: PoolState): PoolDump {
       ended: names.values,
     },
     data: {
-      now: state.now,
+      now: state.factAt,
       lastToken: state.lastToken,
       lastTicket: tickets.lastNumber,
       freeAgents: agents.names.dump().free,
@@ -152,6 +152,7 @@ export function restore(state: PoolState, from: PoolDump): void {
   const { agents, tenants, leases, hosts, memberships, tickets, profiles } = state;
   const { columns, names, data } = from;
   state.now = data.now;
+  state.factAt = data.now;
   state.lastToken = data.lastToken;
   for (const p of data.profiles) {
     profiles.profile(p.specialization, p.tools, p.tier, p.costPerHour, p.multi);

@@ -77,7 +77,7 @@ export class Facts {
     hosts.add(host, agent);
     ready.use(agent, now);
     this.#freed(agent);
-    this.#events?.push({
+    this.#record({
       type: 'agent_registered',
       at: now,
       agent: spec.agentId,
@@ -133,14 +133,14 @@ export class Facts {
       for (const row of held) idle.insert(row);
       this.#freed(agent);
     }
-    this.#events?.push({ type: 'agent_updated', at: now, agent: agents.names.name(agent), ...changes });
+    this.#record({ type: 'agent_updated', at: now, agent: agents.names.name(agent), ...changes });
   }
 
   agentDraining(agent: number, retiring: boolean, now: number): void {
     const { agents, ready } = this.#state;
     agents.setDraining(agent, true, retiring);
     ready.refresh(agent, now);
-    this.#events?.push({
+    this.#record({
       type: 'agent_draining',
       at: now,
       agent: agents.names.name(agent),
@@ -153,7 +153,7 @@ export class Facts {
     agents.setDraining(agent, false, false);
     ready.refresh(agent, now);
     this.#freed(agent);
-    this.#events?.push({ type: 'agent_resumed', at: now, agent: agents.names.name(agent) });
+    this.#record({ type: 'agent_resumed', at: now, agent: agents.names.name(agent) });
   }
 
   /** The agent holds no lease any more and is forgotten. */
@@ -170,7 +170,7 @@ export class Facts {
     // No tenant's binding survives: its row may be another agent's tomorrow.
     agents.setStamp(agent, (agents.stamp(agent) + MAX_SLOTS + 1) | 0);
     agents.remove(agent);
-    this.#events?.push({ type: 'agent_retired', at: now, agent: name });
+    this.#record({ type: 'agent_retired', at: now, agent: name });
   }
 
   agentHealthChanged(agent: number, health: Health, cause: HealthCause, now: number): void {
@@ -178,7 +178,7 @@ export class Facts {
     agents.setHealth(agent, HEALTHS.indexOf(health), cause);
     ready.refresh(agent, now);
     this.#freed(agent);
-    this.#events?.push({
+    this.#record({
       type: 'agent_health_changed',
       at: now,
       agent: agents.names.name(agent),
@@ -194,7 +194,7 @@ export class Facts {
     else memberships.remove(agent, tenant);
     tenants.addMembers(tenant, member ? 1 : -1);
     if (member) this.#freed(agent);
-    this.#events?.push({
+    this.#record({
       type: 'membership_changed',
       at: now,
       agent: agents.names.name(agent),
@@ -222,7 +222,7 @@ export class Facts {
     state.lookAtLease(row, nextLook(state, row, now));
     const id = leases.id(row);
     if (ticket !== null) ticket.leases.push(id);
-    this.#events?.push({
+    this.#record({
       type: 'lease_granted',
       at: now,
       lease: id,
@@ -248,7 +248,7 @@ export class Facts {
     leases.setState(row, stateIndex, now);
     if (stateIndex === IDLE) idle.add(row);
     this.#state.lookAtLease(row, nextLook(this.#state, row, now));
-    this.#events?.push({
+    this.#record({
       type: 'lease_reported',
       at: now,
       lease: leases.id(row),
@@ -276,7 +276,7 @@ export class Facts {
     ready.use(agent, now);
     this.#freed(from);
     state.lookAtLease(row, nextLook(state, row, now));
-    this.#events?.push({
+    this.#record({
       type: 'lease_moved',
       at: now,
       lease: leases.id(row),
@@ -296,7 +296,7 @@ export class Facts {
     if (ready.packing) ready.addLeases(agents.host(agent), -1);
     ready.use(agent, now);
     this.#freed(agent);
-    this.#events?.push({
+    this.#record({
       type: 'lease_ended',
       at: now,
       lease: leases.id(row),
@@ -314,7 +314,7 @@ export class Facts {
     tickets.add(added);
     queue.add(added);
     ticketDeadlines.arm(added.row, added.expiresAt);
-    this.#events?.push({
+    this.#record({
       type: 'ticket_queued',
       at: now,
       ticket: ticketId(added.number),
@@ -338,9 +338,10 @@ export class Facts {
     ticket.state = how;
     ticket.endedAt = now;
     tickets.end(ticket);
+    if (ticket.count > 1) this.#state.freed.everything = true;
     ticketDeadlines.disarm(ticket.row);
     if (how === 'granted') ticketDeadlines.arm(ticket.row, claimDeadline(ticket));
-    this.#events?.push({
+    this.#record({
       type: 'ticket_ended',
       at: now,
       ticket: ticketId(ticket.number),
@@ -351,18 +352,23 @@ export class Facts {
   ticketClaimed(ticket: Ticket, now: number): void {
     ticket.claimed = true;
     this.#state.ticketDeadlines.disarm(ticket.row);
-    this.#events?.push({ type: 'ticket_claimed', at: now, ticket: ticketId(ticket.number) });
+    this.#record({ type: 'ticket_claimed', at: now, ticket: ticketId(ticket.number) });
   }
 
   answerKept(key: string, fingerprint: string, outcome: Granted | Queued, now: number): void {
     this.#state.answers.keep({ key, fingerprint, at: now, outcome });
-    this.#events?.push({
+    this.#record({
       type: 'answer_kept',
       at: now,
       key,
       fingerprint,
       answer: outcome as unknown as Json,
     });
+  }
+
+  #record(event: Event): void {
+    this.#state.factAt = event.at;
+    this.#events?.push(event);
   }
 
   /** A tenant's place among those who wait depends on what it holds: out, change, in again. */
@@ -375,10 +381,10 @@ export class Facts {
   }
 
   #freed(agent: number): void {
-    const { agents, queue, freedProfiles, freedAgents } = this.#state;
+    const { agents, queue, freed } = this.#state;
     if (queue.length === 0 || agents.availability(agent) !== READY) return;
-    freedProfiles.add(agents.profile(agent));
-    if (this.#state.membersOnly) freedAgents.add(agent);
+    freed.profiles.add(agents.profile(agent));
+    if (this.#state.membersOnly) freed.agents.add(agent);
   }
 }
 

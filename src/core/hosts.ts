@@ -9,6 +9,7 @@ const NAMELESS = 0;
 
 export class Hosts {
   readonly #ids = new Map<string, number>([['', NAMELESS]]);
+  readonly #names: string[] = [''];
   readonly #agents: Set<number>[] = [new Set()];
   readonly #leases: number[] = [0];
   readonly #labels = new Map<string, Labels>();
@@ -20,19 +21,33 @@ export class Hosts {
     if (id === undefined) {
       id = this.#agents.length;
       this.#ids.set(name, id);
+      this.#names.push(name);
       this.#agents.push(new Set());
       this.#leases.push(0);
     }
     return id;
   }
 
-  /** Equal labels as one object: half a million agents have few distinct ones. */
+  /** Equal labels as one object, its keys sorted: half a million agents have few distinct ones. */
   shared(labels: Labels): Labels {
-    const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const entries = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+    const key = JSON.stringify(entries);
     const known = this.#labels.get(key);
     if (known !== undefined) return known;
-    this.#labels.set(key, labels);
-    return labels;
+    const sorted = Object.fromEntries(entries);
+    this.#labels.set(key, sorted);
+    return sorted;
+  }
+
+  /** Agents without the label `host` are not near each other. */
+  isNamed(host: number): boolean {
+    return host !== NAMELESS;
+  }
+
+  /** The busier host first, then by name: an order that outlives a restart. */
+  before(a: number, b: number): boolean {
+    const more = this.#leases[a] - this.#leases[b];
+    return more !== 0 ? more > 0 : this.#names[a] < this.#names[b];
   }
 
   agents(host: number): ReadonlySet<number> {

@@ -59,9 +59,10 @@ export class IdleLeases {
     else this.#leases.setPreviousIdle(next, previous);
   }
 
-  /** The longest idle lease of a profile at a priority, or NONE; `nextIdle` goes on from there. */
-  first(profile: number, priority: number): number {
-    return this.#heads[profile * LEVELS + priority] ?? NONE;
+  /** The idle leases of a profile at a priority, the longest idle first. */
+  *list(profile: number, priority: number): IterableIterator<number> {
+    let row = this.#heads[profile * LEVELS + priority] ?? NONE;
+    for (; row !== NONE; row = this.#leases.nextIdle(row)) yield row;
   }
 
   #listOf(lease: number): number {

@@ -40,6 +40,8 @@ export function leaseDeadline(state: PoolState, row: number): number {
 export function nextLook(state: PoolState, row: number, now: number): number {
   const deadline = leaseDeadline(state, row);
   if (state.options.idlePolicy !== 'pressure' || state.leases.state(row) !== IDLE) return deadline;
-  const earliest = state.leases.activityAt(row) + PRESSURE_IDLE_MS;
-  return Math.min(deadline, Math.max(earliest, now + PRESSURE_RECHECK_MS));
+  const shortest = Math.min(state.leases.idleTimeout(row), PRESSURE_IDLE_MS);
+  // At full multiples, so that a pool looks at the same moments after a restart.
+  const nextRound = (Math.floor(now / PRESSURE_RECHECK_MS) + 1) * PRESSURE_RECHECK_MS;
+  return Math.min(deadline, Math.max(state.leases.activityAt(row) + shortest, nextRound));
 }

@@ -36,7 +36,7 @@ import type {
   TenantView,
 } from './queries.ts';
 import { pageOfAgents, pageOfLeases, poolStats, tenantView } from './read.ts';
-import { noAgent, register, retireAgent, setMembership, updateAgent } from './registry.ts';
+import { gone, noAgent, register, retireAgent, setMembership, updateAgent } from './registry.ts';
 import { replay } from './replay.ts';
 import { NONE } from './rows.ts';
 import { serveByReclaim, serveFreed } from './serve.ts';
@@ -62,7 +62,7 @@ export class Pool implements PoolQueries {
     const at = this.#advance(now);
     const outcome = this.#answer(command, at);
     const { state } = this.#context;
-    if (state.freedProfiles.size > 0) serveFreed(this.#context, at);
+    if (!state.freed.isEmpty) serveFreed(this.#context, at);
     if (state.queue.length > 0 || state.reclaimAt !== Number.POSITIVE_INFINITY) {
       serveByReclaim(this.#context, at);
     }
@@ -91,8 +91,7 @@ export class Pool implements PoolQueries {
     facts.record(false);
     for (const event of events) replay(this.#context, event);
     facts.record(true);
-    state.freedProfiles.clear();
-    state.freedAgents.clear();
+    state.freed.clear();
   }
 
   /** After a start: nobody is blamed for not having reached a pool that was not there. */
@@ -222,6 +221,7 @@ export class Pool implements PoolQueries {
     const { state } = this.#context;
     const row = state.leases.find(command.lease);
     if (row === NONE) return noLease(command.lease);
+    state.leases.warmUp(row);
     const token = state.leases.token(row);
     if (command.token !== undefined && command.token !== token) {
       return staleToken(command.token, token);
@@ -255,7 +255,7 @@ export class Pool implements PoolQueries {
     const there = this.state.agents.names.find(id) === agent;
     return {
       outcome: 'agent',
-      agent: there ? agentView(this.state, agent) : { ...before, phase: 'retired', leases: [] },
+      agent: there ? agentView(this.state, agent) : gone(before, now),
     };
   }
 

@@ -7,6 +7,7 @@
  */
 import type { Requirement } from './profiles.ts';
 import { RankedList } from './ranked-list.ts';
+import { NONE } from './rows.ts';
 import type { TenantTable } from './tenants.ts';
 import type { Ticket, TicketTable } from './tickets.ts';
 
@@ -45,7 +46,7 @@ export class Queue {
       lane = {
         key,
         requirement: ticket.requirement,
-        tenant: this.#byTenant ? ticket.tenant : -1,
+        tenant: this.#byTenant ? ticket.tenant : NONE,
         tickets: new RankedList((a, b) => this.before(this.#at(a), this.#at(b))),
       };
       this.lanes.set(key, lane);
@@ -98,9 +99,21 @@ export class Queue {
     return this.laneOf(ticket).tickets.rank(ticket.row) + 1;
   }
 
+  /** The position that a ticket would get if it were added now. */
+  positionOf(draft: Ticket): number {
+    const lane = this.lanes.get(this.#key(draft));
+    let position = 1;
+    if (lane === undefined) return position;
+    for (const ticket of this.inLane(lane)) {
+      if (this.before(draft, ticket)) break;
+      position++;
+    }
+    return position;
+  }
+
   before(a: Ticket, b: Ticket): boolean {
     if (a.rank !== b.rank) return a.rank > b.rank;
-    const held = this.#tenants.held(a.tenant) - this.#tenants.held(b.tenant);
+    const held = this.#held(a) - this.#held(b);
     return held !== 0 ? held < 0 : a.number < b.number;
   }
 
@@ -110,6 +123,10 @@ export class Queue {
 
   *inLane(lane: Lane): IterableIterator<Ticket> {
     for (const row of lane.tickets) yield this.#at(row);
+  }
+
+  #held(ticket: Ticket): number {
+    return ticket.tenant === NONE ? 0 : this.#tenants.held(ticket.tenant);
   }
 
   #at(row: number): Ticket {

@@ -101,7 +101,7 @@ export function tenantView(
     leases: held.sort((a, b) => a.token - b.token),
     tickets: queue.ticketsOf(tenant).map(view),
     warmAgents,
-    memberships: [...memberships.agentsOf(tenant)].map((agent) => agents.names.name(agent)),
+    memberships: [...memberships.agentsOf(tenant)].map((agent) => agents.names.name(agent)).sort(),
     grantsByHour: tenants.grantsByHour(tenant),
   };
 }

@@ -96,6 +96,12 @@ export class ReadyGroup {
     this.ready--;
   }
 
+  /** Starts loading the row of the agent that will probably be given away next. */
+  warmUp(): number {
+    const agent = this.firstOfRank(this.bestRank());
+    return this.#agents.used(agent) ^ this.#agents.host(agent);
+  }
+
   /** The best free agent's rank in RANKS, or RANKS.length. Call `age` first. */
   bestRank(): number {
     const mask = this.#mask;

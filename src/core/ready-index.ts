@@ -35,15 +35,14 @@ export class ReadyIndex {
   /** When an agent's leases of the last 24 hours will count for more points. */
   readonly #rescore = new TimingWheel();
   #useSequence = 0;
+  /** What warming up has read: kept, so that the reading is not optimized away. */
+  #touched = 0;
 
   constructor(agents: AgentTable, hosts: Hosts, selection: Selection) {
     this.#agents = agents;
     this.#hosts = hosts;
     this.packing = selection === 'pack';
-    this.#hostOrder = new RankedList((a, b) => {
-      const more = hosts.leases(a) - hosts.leases(b);
-      return more !== 0 ? more > 0 : a < b;
-    });
+    this.#hostOrder = new RankedList((a, b) => hosts.before(a, b));
   }
 
   get nextAt(): number {
@@ -74,10 +73,11 @@ export class ReadyIndex {
     const order: number[] = [];
     for (let agent = 0; agent < this.#agents.names.end; agent++) {
       if (this.#agents.names.has(agent)) order.push(agent);
+      // A row keeps the number of an agent that has left, and none is given out twice.
+      this.#useSequence = Math.max(this.#useSequence, this.#agents.useSequence(agent));
     }
     order.sort((a, b) => this.#agents.useSequence(a) - this.#agents.useSequence(b));
     for (const agent of order) {
-      this.#useSequence = this.#agents.useSequence(agent);
       if (this.#agents.used(agent) < this.#agents.slots(agent)) this.#groupOf(agent).place(agent);
       this.refresh(agent, now);
     }
@@ -113,6 +113,14 @@ export class ReadyIndex {
     if (listed) this.#hostOrder.delete(host);
     this.#hosts.addLeases(host, change);
     if (listed) this.#hostOrder.add(host);
+  }
+
+  /** Starts loading the rows of agents that a search will probably look at. */
+  warmUp(requirement: Requirement): void {
+    for (const profile of requirement.profiles) {
+      const group = this.#byProfile[profile.id]?.[0];
+      if (group !== undefined && group.ready > 0) this.#touched ^= group.warmUp();
+    }
   }
 
   /** The free agent to give away next, or NONE. `withheld` profiles are passed over. */

@@ -8,56 +8,60 @@
  */
 import { IDLE } from './leases.ts';
 import { AGING_POINTS, PRESSURE_UTILIZATION, PRIORITY_POINTS } from './limits.ts';
-import { LEASED, READY } from './profiles.ts';
+import { LEASED, mismatch, READY } from './profiles.ts';
 import { NONE } from './rows.ts';
-import { serves, type Wish } from './search.ts';
+import { type Find, serves, type Wish } from './search.ts';
 import type { PoolState } from './state.ts';
 import type { Ticket } from './tickets.ts';
 
-/** Idle leases to end so that their agents can serve the wish, at most `needed`. */
+/**
+ * Idle leases to end so that their agents can serve the wish, at most `needed`, each of another
+ * agent and none of one that has been found for the wish already.
+ */
 export function findReclaimable(
   state: PoolState,
   wish: Wish,
+  found: readonly Find[],
   priority: number,
   needed: number,
   now: number,
 ): number[] {
   if (!state.options.reclaim.enabled) return [];
-  const found: number[] = [];
   const { leases } = state;
-  for (const row of state.membersOnly ? leasesOfMembers(state, wish) : idleLeases(state, wish)) {
-    if (leases.priority(row) > priority || !isReclaimable(state, row, wish, now)) continue;
-    found.push(row);
-  }
-  found.sort((a, b) => leases.activitySequence(a) - leases.activitySequence(b));
-  const agents = new Set<number>();
-  return found
-    .filter((row) => {
-      const agent = leases.agent(row);
-      if (agents.has(agent)) return false;
-      agents.add(agent);
-      return true;
-    })
-    .slice(0, needed);
-
-  /** From each list as many as could be needed: lists are in order of idleness already. */
-  function* idleLeases(state: PoolState, wish: Wish): IterableIterator<number> {
-    const idleAfter = patience(state, wish);
-    for (const profile of wish.requirement.profiles) {
-      if (wish.withheld?.has(profile)) continue;
-      for (let level = 0; level <= priority; level++) {
-        let taken = 0;
-        let row = state.idle.first(profile.id, level);
-        while (row !== NONE && taken < needed) {
-          if (now - leases.activityAt(row) < idleAfter) break;
-          if (isReclaimable(state, row, wish, now)) {
-            taken++;
-            yield row;
-          }
-          row = leases.nextIdle(row);
-        }
-      }
+  const taken = new Set(found.map((find) => find.agent));
+  const lists = state.membersOnly ? listsOfMembers(state, wish) : idleLists(state, wish, priority);
+  const candidates: number[] = [];
+  for (const list of lists) {
+    // Each list is in order of idleness, so no more than `needed` of one can be among the best.
+    const agents = new Set(taken);
+    for (const row of list) {
+      if (agents.size - taken.size >= needed) break;
+      if (now - leases.activityAt(row) < patience(state, wish)) break;
+      if (agents.has(leases.agent(row))) continue;
+      if (leases.priority(row) > priority || !isReclaimable(state, row, wish, now)) continue;
+      agents.add(leases.agent(row));
+      candidates.push(row);
     }
+  }
+  candidates.sort((a, b) => leases.activitySequence(a) - leases.activitySequence(b));
+  const chosen: number[] = [];
+  for (const row of candidates) {
+    if (chosen.length >= needed) break;
+    if (taken.has(leases.agent(row))) continue;
+    taken.add(leases.agent(row));
+    chosen.push(row);
+  }
+  return chosen;
+}
+
+function* idleLists(
+  state: PoolState,
+  wish: Wish,
+  priority: number,
+): IterableIterator<Iterable<number>> {
+  for (const profile of wish.requirement.profiles) {
+    if (wish.withheld?.has(profile)) continue;
+    for (let level = 0; level <= priority; level++) yield state.idle.list(profile.id, level);
   }
 }
 
@@ -84,7 +88,6 @@ function patience(state: PoolState, wish: Wish): number {
 function isReclaimable(state: PoolState, row: number, wish: Wish, now: number): boolean {
   const { leases, agents } = state;
   if (leases.state(row) !== IDLE) return false;
-  if (now - leases.activityAt(row) < patience(state, wish)) return false;
   if (now - leases.allocatedAt(row) < state.options.reclaim.minHoldMs) return false;
   const agent = leases.agent(row);
   const availability = agents.availability(agent);
@@ -92,10 +95,16 @@ function isReclaimable(state: PoolState, row: number, wish: Wish, now: number): 
   return leases.tenant(row) !== wish.tenant && !serves(state, agent, wish.tenant);
 }
 
-function* leasesOfMembers(state: PoolState, wish: Wish): IterableIterator<number> {
+/** Where membership is required: the idle leases of the tenant's members, as one list. */
+function listsOfMembers(state: PoolState, wish: Wish): number[][] {
   const { agents, leases, memberships } = state;
+  const rows: number[] = [];
   for (const agent of memberships.agentsOf(wish.tenant)) {
-    if (!wish.requirement.profiles.includes(agents.profile(agent))) continue;
-    for (let row = agents.leaseHead(agent); row !== NONE; row = leases.nextOfAgent(row)) yield row;
+    const profile = agents.profile(agent);
+    if (mismatch(profile, wish.requirement) !== null || wish.withheld?.has(profile)) continue;
+    for (let row = agents.leaseHead(agent); row !== NONE; row = leases.nextOfAgent(row)) {
+      if (leases.state(row) === IDLE) rows.push(row);
+    }
   }
+  return [rows.sort((a, b) => leases.activitySequence(a) - leases.activitySequence(b))];
 }

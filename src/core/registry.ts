@@ -8,7 +8,7 @@ import type {
 } from './command.ts';
 import { type Context, refuse } from './context.ts';
 import { MAX_AGENTS } from './limits.ts';
-import type { AgentOutcome, MembershipOutcome, Refusal, RegisterOutcome } from './outcome.ts';
+import type { AgentOutcome, AgentView, MembershipOutcome, Refusal, RegisterOutcome } from './outcome.ts';
 import { NONE } from './rows.ts';
 import type { PoolState } from './state.ts';
 import { drain, endAllLeases } from './upkeep.ts';
@@ -144,8 +144,22 @@ export function retireAgent(
   if (command.force === true && there()) endAllLeases(context, agent, now);
   const view = there()
     ? agentView(state, agent)
-    : { ...before, phase: 'retired' as const, usedSlots: 0, leases: [], memberships: [] };
+    : gone(before, now);
   return { outcome: 'agent', agent: view };
+}
+
+/** A view of an agent that has left with the command that is being answered. */
+export function gone(before: AgentView, now: number): AgentView {
+  const lastUsedAt = before.usedSlots > 0 ? now : before.lastUsedAt;
+  return {
+    ...before,
+    phase: 'retired',
+    usedSlots: 0,
+    load: 0,
+    lastUsedAt,
+    leases: [],
+    memberships: [],
+  };
 }
 
 export function setMembership(

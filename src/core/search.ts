@@ -49,7 +49,7 @@ export function findAgents(state: PoolState, wish: Wish, now: number, avoid = NO
   }
   for (const host of wish.hosts) {
     if (found.length >= count) break;
-    addBest(state, found, wish, now, state.hosts.agents(host), taken, 'near');
+    addBest(state, found, wish, now, state.hosts.agents(host), taken);
   }
   const how = state.options.selection;
   // Most requests want one agent, of a kind that serves one tenant: nobody has to be passed over.
@@ -119,24 +119,25 @@ function addBest(
   now: number,
   candidates: Iterable<number>,
   taken: (agent: number) => boolean,
-  how: How = state.options.selection,
 ): void {
-  const free: { agent: number; points: number; leases: number }[] = [];
+  const how = state.options.selection;
+  const free: { agent: number; near: boolean; host: number; points: number }[] = [];
   const packing = state.options.selection === 'pack';
   for (const agent of candidates) {
     if (!isFree(state, agent, wish) || taken(agent)) continue;
-    const leases = packing ? state.hosts.leases(state.agents.host(agent)) : 0;
-    free.push({ agent, points: agentScore(state, agent, now).total, leases });
+    const host = state.agents.host(agent);
+    const { total } = agentScore(state, agent, now);
+    free.push({ agent, near: wish.hosts.has(host), host, points: total });
   }
-  const { agents } = state;
-  free.sort(
-    (a, b) =>
-      b.leases - a.leases ||
-      b.points - a.points ||
-      agents.useSequence(a.agent) - agents.useSequence(b.agent),
-  );
-  for (const { agent } of free) {
+  const { agents, hosts } = state;
+  free.sort((a, b) => {
+    if (a.near !== b.near) return a.near ? -1 : 1;
+    if (packing && a.host !== b.host) return hosts.before(a.host, b.host) ? -1 : 1;
+    if (a.points !== b.points) return b.points - a.points;
+    return agents.useSequence(a.agent) - agents.useSequence(b.agent);
+  });
+  for (const { agent, near } of free) {
     if (found.length >= wish.count) return;
-    found.push({ agent, how, warm: false });
+    found.push({ agent, how: near ? 'near' : how, warm: false });
   }
 }

@@ -19,26 +19,30 @@ const TRIES_A_LANE = 64;
 /** Gives freed agents to those who wait for them. */
 export function serveFreed(context: Context, now: number): void {
   const { state } = context;
-  const { freedProfiles, freedAgents } = state;
-  if (freedProfiles.size === 0) return;
-  if (state.queue.length > 0) {
+  const { freed, queue } = state;
+  if (freed.isEmpty) return;
+  const lanes = queue.length === 0 ? [] : lanesOfFreed(state);
+  // What is freed from here on (by a grant that reclaims, say) is looked at in its turn.
+  freed.clear();
+  while (serveNext(context, lanes, false, now));
+}
+
+/** The lanes that something freed could serve. */
+function lanesOfFreed(state: PoolState): Lane[] {
+  const { freed, queue, profiles, memberships } = state;
+  if (freed.everything) return [...queue.lanes.values()];
+  if (state.membersOnly) {
     const lanes = new Set<Lane>();
-    if (state.membersOnly) {
-      for (const agent of freedAgents) {
-        for (const tenant of state.memberships.tenantsOf(agent)) {
-          for (const ticket of state.queue.ticketsOf(tenant)) lanes.add(state.queue.laneOf(ticket));
-        }
-      }
-    } else {
-      for (const lane of state.queue.lanes.values()) {
-        const { profiles } = state.profiles.refreshed(lane.requirement);
-        if (profiles.some((profile) => freedProfiles.has(profile))) lanes.add(lane);
+    for (const agent of freed.agents) {
+      for (const tenant of memberships.tenantsOf(agent)) {
+        for (const ticket of queue.ticketsOf(tenant)) lanes.add(queue.laneOf(ticket));
       }
     }
-    serveLanes(context, lanes, false, now);
+    return [...lanes];
   }
-  freedProfiles.clear();
-  freedAgents.clear();
+  return [...queue.lanes.values()].filter((lane) =>
+    profiles.refreshed(lane.requirement).profiles.some((profile) => freed.profiles.has(profile)),
+  );
 }
 
 /** Looks once a second whether a lease has become idle enough to be taken for those who wait. */
@@ -51,54 +55,84 @@ export function serveByReclaim(context: Context, now: number): void {
   }
   if (state.reclaimAt === Number.POSITIVE_INFINITY) state.reclaimAt = now + RECLAIM_RECHECK_MS;
   if (now < state.reclaimAt) return;
-  serveLanes(context, new Set(state.queue.lanes.values()), true, now);
+  const lanes = [...state.queue.lanes.values()];
+  while (serveNext(context, lanes, true, now));
   state.reclaimAt = state.queue.length > 0 ? now + RECLAIM_RECHECK_MS : Number.POSITIVE_INFINITY;
 }
 
-function serveLanes(context: Context, lanes: Set<Lane>, reclaim: boolean, now: number): void {
-  const { queue } = context.state;
-  while (lanes.size > 0) {
-    let best: Lane | null = null;
-    for (const lane of lanes) {
-      if (best === null || queue.before(queue.head(lane), queue.head(best))) best = lane;
-    }
-    if (best === null) return;
-    const served = serveLane(context, best, reclaim, now);
-    if (!served || best.tickets.size === 0) lanes.delete(best);
-  }
+/** Where the search stands in a lane: its next ticket to try. */
+interface Cursor {
+  readonly lane: Lane;
+  readonly rest: Iterator<Ticket>;
+  ticket: Ticket;
+  tries: number;
 }
 
-/** Grants the first ticket of the lane that can be granted; false if there is none. */
-function serveLane(context: Context, lane: Lane, reclaim: boolean, now: number): boolean {
-  const { state } = context;
-  let tries = 0;
-  for (const ticket of state.queue.inLane(lane)) {
-    const wish = wishOf(state, ticket);
-    const found = findAgents(state, wish, now);
-    const missing = ticket.count - found.length;
-    let victims: number[] = [];
-    if (missing > 0 && reclaim) {
-      const priority = agedPriority(ticket, state.options.queue.agingMs, now);
-      victims = findReclaimable(state, wish, priority, missing, now);
+/** Grants the best-ranked ticket of the lanes that can be granted; false if there is none. */
+function serveNext(
+  context: Context,
+  lanes: readonly Lane[],
+  reclaim: boolean,
+  now: number,
+): boolean {
+  const { queue } = context.state;
+  const cursors: Cursor[] = [];
+  for (const lane of lanes) {
+    const rest = queue.inLane(lane);
+    const first = rest.next();
+    if (first.done !== true) cursors.push({ lane, rest, ticket: first.value, tries: 0 });
+  }
+  while (cursors.length > 0) {
+    let best = 0;
+    for (let i = 1; i < cursors.length; i++) {
+      if (queue.before(cursors[i].ticket, cursors[best].ticket)) best = i;
     }
-    if (found.length + victims.length >= ticket.count) {
-      grantTicket(context, ticket, found, victims, now);
-      return true;
+    const cursor = cursors[best];
+    const tried = tryTicket(context, cursor.ticket, reclaim, now);
+    if (tried === 'granted') return true;
+    const next = tried === 'lane is stuck' ? null : cursor.rest.next();
+    if (next === null || next.done === true || ++cursor.tries >= TRIES_A_LANE) {
+      cursors.splice(best, 1);
+    } else {
+      cursor.ticket = next.value;
     }
-    // A group collects: nobody behind it may take what it waits for.
-    if (ticket.count > 1 || ++tries >= TRIES_A_LANE) return false;
-    if (state.ready.countReady(wish.requirement, wish.withheld) === 0 && !reclaim) return false;
   }
   return false;
+}
+
+/** A stuck lane has nobody behind this ticket who could be granted anything. */
+function tryTicket(
+  context: Context,
+  ticket: Ticket,
+  reclaim: boolean,
+  now: number,
+): 'granted' | 'passed over' | 'lane is stuck' {
+  const { state } = context;
+  const wish = wishOf(state, ticket);
+  const found = findAgents(state, wish, now);
+  const missing = ticket.count - found.length;
+  let victims: number[] = [];
+  if (missing > 0 && reclaim) {
+    const priority = agedPriority(ticket, state.options.queue.agingMs, now);
+    victims = findReclaimable(state, wish, found, priority, missing, now);
+  }
+  if (victims.length >= missing) {
+    grantTicket(context, ticket, found, victims, now);
+    return 'granted';
+  }
+  // A group collects: nobody behind it may take what it waits for.
+  if (ticket.count > 1) return 'lane is stuck';
+  if (reclaim || state.ready.countReady(wish.requirement, wish.withheld) > 0) return 'passed over';
+  return 'lane is stuck';
 }
 
 function wishOf(state: PoolState, ticket: Ticket): Wish {
   const hosts = new Set<number>();
   for (const id of ticket.near) {
     const row = state.leases.find(id);
-    if (row !== NONE && state.leases.isLive(row)) {
-      hosts.add(state.agents.host(state.leases.agent(row)));
-    }
+    if (row === NONE || !state.leases.isLive(row)) continue;
+    const host = state.agents.host(state.leases.agent(row));
+    if (state.hosts.isNamed(host)) hosts.add(host);
   }
   return {
     requirement: state.profiles.refreshed(ticket.requirement),

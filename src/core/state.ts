@@ -17,6 +17,25 @@ import { TenantTable } from './tenants.ts';
 import { TicketTable } from './tickets.ts';
 import { TimingWheel } from './timing-wheel.ts';
 
+/** What has become free for those who wait, since they were last served. */
+export class Freed {
+  readonly profiles: Set<Profile> = new Set();
+  /** Where membership is required. */
+  readonly agents: Set<number> = new Set();
+  /** A group has left the queue, and with it all that it withheld. */
+  everything = false;
+
+  get isEmpty(): boolean {
+    return this.profiles.size === 0 && !this.everything;
+  }
+
+  clear(): void {
+    this.profiles.clear();
+    this.agents.clear();
+    this.everything = false;
+  }
+}
+
 export class PoolState {
   readonly options: PoolOptions;
   readonly profiles: Profiles = new Profiles();
@@ -28,8 +47,10 @@ export class PoolState {
   readonly memberships: Memberships = new Memberships();
   readonly answers: Answers = new Answers();
   lastToken = 0;
-  /** The time of the newest command or event; time never goes back. */
+  /** The time of the newest command or event; time never goes back. Not durable. */
   now = 0;
+  /** The time of the newest event. */
+  factAt = 0;
 
   // What follows from the above, for speed; rebuilt after a restart.
   readonly ready: ReadyIndex;
@@ -37,9 +58,7 @@ export class PoolState {
   readonly queue: Queue;
   readonly leaseDeadlines: TimingWheel = new TimingWheel();
   readonly ticketDeadlines: TimingWheel = new TimingWheel();
-  /** Profiles (or, where membership is required, agents) that have become free for others. */
-  readonly freedProfiles: Set<Profile> = new Set();
-  readonly freedAgents: Set<number> = new Set();
+  readonly freed: Freed = new Freed();
   /** When those who wait are next checked for a lease to reclaim. */
   reclaimAt: number = Number.POSITIVE_INFINITY;
 

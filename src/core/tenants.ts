@@ -33,6 +33,8 @@ export class TenantTable {
   #i32: Int32Array;
   #capacity: number;
   #hand = 0;
+  /** What warming up has read: kept, so that the reading is not optimized away. */
+  #touched = 0;
 
   constructor(agents: AgentTable, affinitySize: number, capacity = 64) {
     this.#agents = agents;
@@ -47,6 +49,17 @@ export class TenantTable {
 
   find(name: string): number {
     return this.names.find(name);
+  }
+
+  /** Starts loading what a request of the tenant's will need. */
+  warmUp(name: string): void {
+    const tenant = this.names.guess(name);
+    if (tenant === NONE) return;
+    const at = tenant * WORDS;
+    for (let i = 0; i < this.#affinitySize; i++) {
+      const agent = this.#i32[at + WARM_AGENT + i];
+      if (agent !== NONE) this.#touched ^= this.#agents.stamp(agent);
+    }
   }
 
   /** The tenant's row, made if needed. Only applied events call this, so that replay agrees. */

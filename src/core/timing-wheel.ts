@@ -6,17 +6,25 @@
  * owner looks at the true deadline and arms it again. Leases are renewed and released far more
  * often than they time out, so most deadlines never touch the wheel a second time.
  */
+import { grown, NONE } from './rows.ts';
+
 const TICK_MS = 64;
 const SLOTS = 32;
 const LEVELS = 7;
-const NONE = -1;
+
+const WORDS = 8;
+const DOUBLES = WORDS / 2;
+// Words of a row, after the double.
+const NEXT = 2;
+const PREVIOUS = 3;
+/** Where it is linked in, plus one; 0 = not armed. */
+const SLOT = 4;
 
 export class TimingWheel {
-  /** When the row fires, ms since 1970; 0 = not armed. */
-  #at = new Float64Array(64);
-  #next = new Int32Array(64).fill(NONE);
-  #previous = new Int32Array(64).fill(NONE);
-  #slot = new Int16Array(64).fill(NONE);
+  /** A row is half a cache line: a double, when it fires in ms since 1970, and three words. */
+  #capacity = 64;
+  #f64 = new Float64Array(this.#capacity * DOUBLES);
+  #i32 = new Int32Array(this.#f64.buffer);
   readonly #heads = new Int32Array(LEVELS * SLOTS).fill(NONE);
   readonly #occupied = new Int32Array(LEVELS);
   /** All ticks before this one have been emptied. */
@@ -30,26 +38,26 @@ export class TimingWheel {
 
   /** When the row will fire, or Infinity. */
   armedAt(row: number): number {
-    return row < this.#at.length && this.#slot[row] !== NONE
-      ? this.#at[row]
+    return row < this.#capacity && this.#i32[row * WORDS + SLOT] !== 0
+      ? this.#f64[row * DOUBLES]
       : Number.POSITIVE_INFINITY;
   }
 
   /** Fire no later than `at`: an earlier arming stays, since its firing looks at the deadline. */
   arm(row: number, at: number): void {
-    if (row >= this.#at.length) this.#grow(row + 1);
-    if (this.#slot[row] !== NONE) {
-      if (this.#at[row] <= at) return;
+    if (row >= this.#capacity) this.#grow(row + 1);
+    if (this.#i32[row * WORDS + SLOT] !== 0) {
+      if (this.#f64[row * DOUBLES] <= at) return;
       this.disarm(row);
     }
-    this.#at[row] = at;
+    this.#f64[row * DOUBLES] = at;
     this.#armed++;
     if (at < this.#nextAt) this.#nextAt = at;
     this.#insert(row);
   }
 
   disarm(row: number): void {
-    if (row >= this.#at.length || this.#slot[row] === NONE) return;
+    if (row >= this.#capacity || this.#i32[row * WORDS + SLOT] === 0) return;
     this.#unlink(row);
     this.#armed--;
   }
@@ -86,8 +94,8 @@ export class TimingWheel {
         const ahead = mask & (1 << current) ? 0 : distance(mask, current);
         if (level === 0) {
           const slot = (current + ahead) % SLOTS;
-          for (let row = this.#heads[slot]; row !== NONE; row = this.#next[row]) {
-            earliest = Math.min(earliest, this.#at[row]);
+          for (let row = this.#heads[slot]; row !== NONE; row = this.#i32[row * WORDS + NEXT]) {
+            earliest = Math.min(earliest, this.#f64[row * DOUBLES]);
           }
         } else {
           earliest = Math.min(earliest, (position + ahead) * span * TICK_MS);
@@ -102,11 +110,11 @@ export class TimingWheel {
     // Rows of the current tick that are not due yet wait in place; the others leave before any
     // of them fires, so that `fire` can arm rows into this very slot.
     const due: number[] = [];
-    for (let row = this.#heads[slot]; row !== NONE; row = this.#next[row]) {
-      if (this.#at[row] <= now) due.push(row);
+    for (let row = this.#heads[slot]; row !== NONE; row = this.#i32[row * WORDS + NEXT]) {
+      if (this.#f64[row * DOUBLES] <= now) due.push(row);
     }
     for (const row of due) this.disarm(row);
-    due.sort((a, b) => this.#at[a] - this.#at[b] || a - b);
+    due.sort((a, b) => this.#f64[a * DOUBLES] - this.#f64[b * DOUBLES] || a - b);
     for (const row of due) fire(row);
   }
 
@@ -135,7 +143,7 @@ export class TimingWheel {
       if (this.#occupied[level] & (1 << slot)) {
         let row = this.#heads[level * SLOTS + slot];
         while (row !== NONE) {
-          const next = this.#next[row];
+          const next = this.#i32[row * WORDS + NEXT];
           this.#unlink(row);
           this.#insert(row);
           row = next;
@@ -146,7 +154,7 @@ export class TimingWheel {
   }
 
   #insert(row: number): void {
-    const tick = Math.max(Math.floor(this.#at[row] / TICK_MS), this.#tick);
+    const tick = Math.max(Math.floor(this.#f64[row * DOUBLES] / TICK_MS), this.#tick);
     let level = 0;
     let span = 1;
     // The level whose current round still reaches the tick: a row never shares a slot with one
@@ -159,41 +167,33 @@ export class TimingWheel {
     const slot = level * SLOTS + (position % SLOTS);
     const head = this.#heads[slot];
     this.#heads[slot] = row;
-    this.#next[row] = head;
-    this.#previous[row] = NONE;
-    if (head !== NONE) this.#previous[head] = row;
-    this.#slot[row] = slot;
+    this.#i32[row * WORDS + NEXT] = head;
+    this.#i32[row * WORDS + PREVIOUS] = NONE;
+    if (head !== NONE) this.#i32[head * WORDS + PREVIOUS] = row;
+    this.#i32[row * WORDS + SLOT] = slot + 1;
     this.#occupied[level] |= 1 << (slot % SLOTS);
   }
 
   #unlink(row: number): void {
-    const slot = this.#slot[row];
-    const next = this.#next[row];
-    const previous = this.#previous[row];
+    const slot = this.#i32[row * WORDS + SLOT] - 1;
+    const next = this.#i32[row * WORDS + NEXT];
+    const previous = this.#i32[row * WORDS + PREVIOUS];
     if (previous === NONE) {
       this.#heads[slot] = next;
       if (next === NONE) this.#occupied[Math.floor(slot / SLOTS)] &= ~(1 << (slot % SLOTS));
     } else {
-      this.#next[previous] = next;
+      this.#i32[previous * WORDS + NEXT] = next;
     }
-    if (next !== NONE) this.#previous[next] = previous;
-    this.#slot[row] = NONE;
+    if (next !== NONE) this.#i32[next * WORDS + PREVIOUS] = previous;
+    this.#i32[row * WORDS + SLOT] = 0;
   }
 
   #grow(least: number): void {
-    let capacity = this.#at.length;
+    let capacity = this.#capacity;
     while (capacity < least) capacity *= 2;
-    const grow = <T extends Int32Array | Int16Array>(old: T, fresh: T): T => {
-      fresh.fill(NONE);
-      fresh.set(old);
-      return fresh;
-    };
-    const at = new Float64Array(capacity);
-    at.set(this.#at);
-    this.#at = at;
-    this.#next = grow(this.#next, new Int32Array(capacity));
-    this.#previous = grow(this.#previous, new Int32Array(capacity));
-    this.#slot = grow(this.#slot, new Int16Array(capacity));
+    this.#capacity = capacity;
+    this.#f64 = grown(this.#f64, capacity * DOUBLES);
+    this.#i32 = new Int32Array(this.#f64.buffer);
   }
 }
 

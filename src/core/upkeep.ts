@@ -98,7 +98,7 @@ function moveLeases(context: Context, agent: number, now: number): void {
     };
     let next = findAgents(state, wish, now, agent)[0]?.agent ?? NONE;
     if (next === NONE && leases.state(row) !== IDLE) {
-      const [victim] = findReclaimable(state, wish, leases.priority(row), 1, now);
+      const [victim] = findReclaimable(state, wish, [], leases.priority(row), 1, now);
       if (victim !== undefined) {
         next = leases.agent(victim);
         context.end(victim, 'reclaimed', now);
@@ -150,9 +150,12 @@ export function endDueTickets(context: Context, now: number): void {
       }
       for (const id of ticket.leases) {
         const lease = state.leases.find(id);
-        const unused = lease !== NONE && state.leases.state(lease) === ALLOCATED;
-        if (unused) context.end(lease, 'idle_timeout', now);
+        if (lease === NONE || state.leases.state(lease) !== ALLOCATED) continue;
+        // Whoever has reported it, or been given it again, has seen it: activity shows that.
+        if (state.leases.activityAt(lease) > ticket.endedAt) continue;
+        context.end(lease, 'idle_timeout', now);
       }
+      facts.ticketClaimed(ticket, now);
     }
   });
 }

@@ -188,21 +188,28 @@ export function errorsReference(): string {
     `at once. When there are more than 100 faults, \`errors_total\` says how many. \`Retry\` says whether`,
     'the same request can succeed later without being changed.',
     '',
-    '| code | status | retry |',
-    '|---|---|---|',
   ];
   const entries = Object.entries<ErrorEntry>(ERRORS);
-  for (const [code, { status, retryable }] of entries) {
-    lines.push(
-      `| [\`${code}\`](#${code.toLowerCase()}) | ${status} | ${retryable ? 'yes' : 'no'} |`,
-    );
-  }
+  const rows = entries.map(([code, { status, retryable }]) => {
+    return [`[\`${code}\`](#${code.toLowerCase()})`, `${status}`, retryable ? 'yes' : 'no'];
+  });
+  lines.push(...table([['code', 'status', 'retry'], ...rows]));
   for (const [code, entry] of entries) {
     lines.push('', `## ${code}`, '', `**${entry.status}. ${entry.title}.**`, '');
     lines.push(`- Cause: ${entry.cause}`, `- Fix: ${entry.fix}`);
     lines.push(`- Retry: ${entry.retryable ? 'yes, later and unchanged' : 'no, not unchanged'}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** A Markdown table whose columns line up. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const [head = []] = rows;
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const rule = line(widths.map((width) => '-'.repeat(width)));
+  return [line(head), rule, ...rows.slice(1).map(line)];
 }
 
 /** The same for one code, as /errors/CODE shows it; null for a code that does not exist. */

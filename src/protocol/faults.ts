@@ -223,12 +223,16 @@ class Walk {
     });
   }
 
-  /** The branch that the value's own type points to is the one that was meant. */
+  /** Of the branches that the value's own type points to, the one that it misses least was meant. */
   #union(branches: readonly SchemaNode[], value: unknown): void {
-    if (branches.some((branch) => findFaults(branch, value).total === 0)) return;
-    const meant = branches.filter((branch) => accepts(branch, value));
+    const misses = branches.map((branch) => findFaults(branch, value).total);
+    if (misses.includes(0)) return;
+    const meant = branches
+      .map((branch, index) => ({ branch, miss: misses[index] ?? 0 }))
+      .filter(({ branch }) => accepts(branch, value))
+      .sort((a, b) => a.miss - b.miss)[0];
     const words = branches.map((branch) => branch.const);
-    if (meant.length === 1 && meant[0]) this.value(meant[0], value);
+    if (meant) this.value(meant.branch, value);
     else if (!words.includes(undefined)) this.#oneOf(words, value);
     else this.#add(() => `must be ${listWords(branches.map(nameOf))}, not ${whatIs(value)}`);
   }

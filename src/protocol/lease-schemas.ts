@@ -139,7 +139,7 @@ export type Lease = Static<typeof Lease>;
 
 export const Ticket = strict(
   {
-    ticket_id: TicketId,
+    ticket_id: Type.String({ description: 'The id of the ticket; empty in a dry run.' }),
     tenant: TenantId,
     state: TicketState,
     position: Type.Integer({

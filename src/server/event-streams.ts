@@ -1,6 +1,9 @@
 /**
  * Server-sent events. A stream first catches up from the journal, then gets each batch as it is
- * committed. Whoever does not read is cut off before its backlog fills the memory, and can resume.
+ * committed. One that reads too slowly falls behind: it catches up from the journal again, at its
+ * own pace, so that no backlog fills the memory. One that does not read at all is cut off.
+ *
+ *   catching up ◄──► live          (nothing read for STALL_MS) ──► cut off
  */
 import type { ServerResponse } from 'node:http';
 import type { CommittedEvent, PoolHost } from '../host/host-api.ts';
@@ -11,12 +14,12 @@ import type { Logger } from './logger.ts';
 const MOST_STREAMS = 1_000;
 const MOST_BUFFERED_BYTES = MIB;
 const PING_MS = 15_000;
-/** How long one that catches up may take to read what fills its buffer. */
-const STALL_MS = 30_000;
+/** How long a client may leave unread what has been written for it. */
+const STALL_MS = 15_000;
 /** What an EventSource waits before it reconnects. */
 const RETRY_MS = 2_000;
-/** Written at once while catching up. */
-const CHUNK_BYTES = 64 * 1_024;
+/** Written at once. */
+const CHUNK_CHARS = 64 * 1_024;
 
 interface Stream {
   readonly response: ServerResponse;
@@ -25,18 +28,22 @@ interface Stream {
   isLive: boolean;
   /** The newest event that was committed since the stream began. */
   seen: number;
+  /** The last event that was sent, or passed over as not wanted. */
+  sent: number;
 }
 
 export class EventStreams {
   readonly #host: PoolHost;
   readonly #logger: Logger;
+  readonly #stallMs: number;
   readonly #streams = new Set<Stream>();
   readonly #unsubscribe: () => void;
   readonly #pings: NodeJS.Timeout;
 
-  constructor(host: PoolHost, logger: Logger) {
+  constructor(host: PoolHost, logger: Logger, stallMs: number = STALL_MS) {
     this.#host = host;
     this.#logger = logger;
+    this.#stallMs = stallMs;
     this.#unsubscribe = host.onCommitted((events) => this.#committed(events));
     this.#pings = setInterval(() => this.#ping(), PING_MS);
     this.#pings.unref();
@@ -77,15 +84,17 @@ export class EventStreams {
       'x-accel-buffering': 'no',
     });
     response.write(`retry: ${RETRY_MS}\n: connected\n\n`);
-    const stream: Stream = { response, types, isLive: past === null, seen: 0 };
+    const stream: Stream = {
+      response,
+      types,
+      isLive: past === null,
+      seen: 0,
+      sent: past?.after ?? 0,
+    };
     this.#streams.add(stream);
     response.once('close', () => this.#streams.delete(stream));
-    if (past) {
-      this.#catchUp(stream, past.after, past.events).catch((error: unknown) => {
-        this.#logger.warn({ err: error }, 'an event stream ended while catching up');
-        response.destroy();
-      });
-    }
+    response.on('error', () => response.destroy());
+    if (past) this.#catchUp(stream, { [Symbol.asyncIterator]: () => past.events });
   }
 
   stop(): void {
@@ -94,61 +103,93 @@ export class EventStreams {
     for (const { response } of this.#streams) response.end();
   }
 
-  async #catchUp(
-    stream: Stream,
-    after: number,
-    first: AsyncIterator<CommittedEvent>,
-  ): Promise<void> {
-    let last = after;
-    let events: AsyncIterable<CommittedEvent> = { [Symbol.asyncIterator]: () => first };
+  #catchUp(stream: Stream, events: AsyncIterable<CommittedEvent>): void {
+    stream.isLive = false;
+    this.#replay(stream, events).catch((error: unknown) => {
+      this.#logger.warn({ err: error }, 'an event stream was cut off');
+      stream.response.destroy();
+    });
+  }
+
+  async #replay(stream: Stream, from: AsyncIterable<CommittedEvent>): Promise<void> {
+    const { response, types } = stream;
+    let events = from;
     for (let pass = 1; ; pass += 1) {
       let chunk = '';
       for await (const committed of events) {
-        if (stream.response.destroyed) return;
-        last = committed.number;
-        chunk += frameOf(committed, stream.types);
-        if (chunk.length < CHUNK_BYTES) continue;
-        await write(stream.response, chunk);
+        if (response.destroyed) return;
+        stream.sent = committed.number;
+        chunk += frameOf(committed, types);
+        if (chunk.length < CHUNK_CHARS) continue;
+        await this.#write(response, chunk);
         chunk = '';
       }
-      if (chunk !== '') await write(stream.response, chunk);
+      await this.#write(response, chunk);
       // The first pass began before the stream did, so what came in between needs a second one.
       // Then, if nothing was committed meanwhile, the batches come by themselves.
-      if (pass > 1 && stream.seen <= last) break;
-      events = this.#host.history(last + 1);
+      if (pass > 1 && stream.seen <= stream.sent) break;
+      events = this.#host.history(stream.sent + 1);
     }
     stream.isLive = true;
   }
 
-  #committed(events: readonly CommittedEvent[]): void {
-    if (this.#streams.size === 0) return;
-    const frames = new Map<CommittedEvent, string>();
-    for (const stream of this.#streams) {
-      stream.seen = events.at(-1)?.number ?? stream.seen;
-      if (!stream.isLive) continue;
-      let text = '';
-      for (const committed of events) {
-        if (stream.types && !stream.types.has(committed.event.type)) continue;
-        let frame = frames.get(committed);
-        if (frame === undefined) {
-          frame = frameOf(committed, null);
-          frames.set(committed, frame);
-        }
-        text += frame;
-      }
-      if (text !== '') this.#push(stream, text);
+  /** Waits until the client has read what is buffered for it. */
+  async #write(response: ServerResponse, text: string): Promise<void> {
+    if (response.destroyed || (text === '' && !response.writableNeedDrain)) return;
+    if (text !== '' && response.write(text)) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => reject(new Error('its client does not read')), this.#stallMs);
+    const goOn = (): void => resolve();
+    response.once('drain', goOn);
+    response.once('close', goOn);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      response.off('drain', goOn);
+      response.off('close', goOn);
     }
   }
 
-  #ping(): void {
-    for (const stream of this.#streams) this.#push(stream, ': ping\n\n');
+  #committed(events: readonly CommittedEvent[]): void {
+    if (this.#streams.size === 0) return;
+    // Most streams want the same frames; they are written out once.
+    const frames = new Map<CommittedEvent, string>();
+    const frame = (committed: CommittedEvent): string => {
+      const known = frames.get(committed) ?? frameOf(committed, null);
+      frames.set(committed, known);
+      return known;
+    };
+    for (const stream of this.#streams) {
+      stream.seen = events.at(-1)?.number ?? stream.seen;
+      if (stream.isLive) this.#push(stream, events, frame);
+    }
   }
 
-  #push({ response }: Stream, text: string): void {
-    response.write(text);
+  #push(
+    stream: Stream,
+    events: readonly CommittedEvent[],
+    frame: (committed: CommittedEvent) => string,
+  ): void {
+    const { response, types } = stream;
+    let chunk = '';
+    for (const committed of events) {
+      stream.sent = committed.number;
+      if (types === null || types.has(committed.event.type)) chunk += frame(committed);
+      if (chunk.length < CHUNK_CHARS) continue;
+      response.write(chunk);
+      chunk = '';
+      if (response.writableLength > MOST_BUFFERED_BYTES) break;
+    }
+    if (chunk !== '') response.write(chunk);
     if (response.writableLength <= MOST_BUFFERED_BYTES) return;
-    this.#logger.warn('an event stream was cut off: its client does not read');
-    response.destroy();
+    this.#catchUp(stream, this.#host.history(stream.sent + 1));
+  }
+
+  #ping(): void {
+    for (const { response } of this.#streams) {
+      if (!response.writableNeedDrain) response.write(': ping\n\n');
+    }
   }
 }
 
@@ -158,21 +199,4 @@ function frameOf({ number, event }: CommittedEvent, types: ReadonlySet<string> |
   return json === null
     ? ''
     : `id: ${number}\nevent: ${json.type}\ndata: ${JSON.stringify(json)}\n\n`;
-}
-
-/** Waits until the client has read what its buffer holds. */
-async function write(response: ServerResponse, text: string): Promise<void> {
-  if (response.destroyed || response.write(text)) return;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error('its client does not read')), STALL_MS);
-  const goOn = (): void => resolve();
-  response.once('drain', goOn);
-  response.once('close', goOn);
-  try {
-    await promise;
-  } finally {
-    clearTimeout(timer);
-    response.off('drain', goOn);
-    response.off('close', goOn);
-  }
 }

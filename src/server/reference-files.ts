@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { errorsReference } from '../protocol/errors.ts';
 import { openApiDocument } from '../protocol/openapi.ts';
 import { configFile, configReference } from './config/reference.ts';
+import { readVersion } from './version.ts';
 
 export interface ReferenceFile {
   /** Relative to the root of the project. */
@@ -23,8 +24,8 @@ export function referenceFiles(version: string): readonly ReferenceFile[] {
   ];
 }
 
-export function writeReferenceFiles(root: string, version: string): void {
-  for (const { path, text } of referenceFiles(version)) {
+export function writeReferenceFiles(root: string): void {
+  for (const { path, text } of referenceFiles(readVersion())) {
     const file = join(root, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);

@@ -108,21 +108,21 @@ function stopOnSignal(
       complain('The server did not stop in time; what was acknowledged is durable all the same.');
       process.exit(EXIT.failed);
     }, STOP_WITHIN_MS);
-    server
-      .stop()
-      .then(() => {
-        logger.info({ component: 'server' }, 'stopped');
-        return EXIT.done;
-      })
-      .catch((error: unknown) => {
-        logger.error({ component: 'server', err: error }, 'the server did not stop cleanly');
-        return EXIT.failed;
-      })
-      .then((code) => {
-        clearTimeout(giveUp);
-        release();
-        resolve(code);
-      });
+    void finish().then((code) => {
+      clearTimeout(giveUp);
+      release();
+      resolve(code);
+    });
+  };
+  const finish = async (): Promise<number> => {
+    try {
+      await server.stop();
+      logger.info({ component: 'server' }, 'stopped');
+      return EXIT.done;
+    } catch (error) {
+      logger.error({ component: 'server', err: error }, 'the server did not stop cleanly');
+      return EXIT.failed;
+    }
   };
   const release = (): void => {
     process.off('SIGTERM', onSignal);

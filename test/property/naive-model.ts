@@ -13,12 +13,15 @@ import type { PoolOptions } from '../../src/core/options.ts';
 import type * as O from '../../src/core/outcome.ts';
 import * as words from '../../src/core/words.ts';
 
-const { HEALTHS, LEASE_STATES, PHASES, PRIORITIES, TIERS } = words;
-type Find = { agent: Agent; how: O.Granted['how'] };
-type Demand = Pick<C.LeaseCommand, 'specialization' | 'tools' | 'minTier' | 'maxCostPerHour'>;
+const { PRIORITIES, TIERS } = words;
+export type Find = { agent: Agent; how: O.Granted['how'] };
+export type Demand = Pick<
+  C.LeaseCommand,
+  'specialization' | 'tools' | 'minTier' | 'maxCostPerHour'
+>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-interface Agent extends Mutable<Omit<C.AgentSpec, 'memberships'>> {
+export interface Agent extends Mutable<Omit<C.AgentSpec, 'memberships'>> {
   row: number;
   gone: boolean;
   members: string[];
@@ -36,7 +39,7 @@ interface Agent extends Mutable<Omit<C.AgentSpec, 'memberships'>> {
   grants: number[];
 }
 
-interface Lease {
+export interface Lease {
   id: string;
   number: number;
   token: number;
@@ -58,7 +61,7 @@ interface Lease {
   endedAt: number;
 }
 
-interface Ticket {
+export interface Ticket {
   number: number;
   command: C.LeaseCommand;
   tenant: string;
@@ -75,7 +78,7 @@ interface Ticket {
   dueAt: number;
 }
 
-interface Wish {
+export interface Wish {
   demand: Demand;
   tenant: string;
   count: number;
@@ -83,12 +86,23 @@ interface Wish {
   withheld: (agent: Agent) => boolean;
 }
 
-const hostOf = (agent: C.AgentSpec | Agent) => agent.labels.host ?? '';
-const sorted = (tools: readonly string[]) => [...new Set(tools)].sort();
-const refused = (code: O.RefusalCode, more: object = {}) =>
-  ({ outcome: 'refused', code, ...more }) as unknown as O.Refusal;
+export const hostOf = (agent: C.AgentSpec | Agent) => agent.labels.host ?? '';
+/** What a request asks of an agent, spelled the same way for equal requests. */
+export const demandOf = ({
+  specialization,
+  tools = [],
+  minTier,
+  maxCostPerHour,
+}: Demand): Demand => ({
+  specialization,
+  tools: sortedTools(tools),
+  minTier,
+  maxCostPerHour,
+});
+export const sortedTools = (tools: readonly string[]) => [...new Set(tools)].sort();
 
-export class NaivePool {
+/** What there is, who is chosen and what time brings; the commands are in naive-pool.ts. */
+export abstract class NaiveRules {
   readonly options: PoolOptions;
   now = 0;
   rows: (Agent | undefined)[] = [];
@@ -99,13 +113,15 @@ export class NaivePool {
   tickets: Ticket[] = [];
   tenants = new Map<string, { recent: { agent: Agent; grant: number }[]; hours: number[] }>();
   answers = new Map<string, { at: number; fingerprint: string; outcome: O.Granted | O.Queued }>();
-  counters = { requests: 0, granted: 0, reused: 0, warm: 0, reclaimed: 0, queued: 0, refused: 0 };
-  expiredTickets = 0;
-  moved = 0;
+  counters = {
+    ...{ requests: 0, granted: 0, reused: 0, warm: 0, reclaimed: 0, queued: 0, refused: 0 },
+    ...{ expiredTickets: 0, moved: 0 },
+  };
   sequence = 0;
   token = 0;
   reclaimAt = Number.POSITIVE_INFINITY;
-  hosts: string[] = [];
+  /** In the order of their first appearance; agents without the label share the nameless one. */
+  hosts: string[] = [''];
 
   constructor(options: PoolOptions) {
     this.options = options;
@@ -204,19 +220,22 @@ export class NaivePool {
       (this.options.membership === 'ignored' &&
         this.hosts.indexOf(hostOf(a)) - this.hosts.indexOf(hostOf(b))) ||
       better(a, b);
-    const { selection } = this.options;
+    const { selection, membership } = this.options;
+    const best = selection === 'pack' ? packed : better;
+    // Host by host, in the order named; members are few and are sorted all at once.
+    const near = membership === 'ignored' ? wish.hosts.map((host) => [host]) : [wish.hosts];
     const finds: Find[] = [
       ...this.warmAgents(wish.tenant)
         .filter((agent) => able.includes(agent))
         .map((agent) => ({ agent, how: 'affinity' as const })),
-      ...wish.hosts.flatMap((host) =>
+      ...near.flatMap((hosts) =>
         able
-          .filter((agent) => hostOf(agent) === host)
-          .sort(better)
+          .filter((agent) => hosts.includes(hostOf(agent)))
+          .sort(best)
           .map((agent) => ({ agent, how: 'near' as const })),
       ),
       ...able
-        .sort(selection === 'pack' ? packed : better)
+        .sort(best)
         .map((agent) => ({ agent, how: selection })),
     ];
     return finds
@@ -280,10 +299,10 @@ export class NaivePool {
       const missing = ticket.count - found.length;
       const victims = reclaim ? this.victims(wish, priority, missing, found) : [];
       if (found.length + victims.length >= ticket.count) {
+        const takers = [...found, ...victims].map(({ agent }) => agent);
+        const warm = takers.map((agent) => this.isWarm(ticket.tenant, agent));
         for (const victim of victims) this.end(victim, 'reclaimed');
-        for (const { agent } of [...found, ...victims]) {
-          ticket.leases.push(this.grant(ticket.command, agent, this.isWarm(ticket.tenant, agent)));
-        }
+        ticket.leases = takers.map((agent, i) => this.grant(ticket.command, agent, warm[i]));
         ticket.state = 'granted';
         ticket.dueAt = this.now + Math.max(1000, ticket.expiresAt - ticket.queuedAt);
         this.serve(reclaim);
@@ -296,10 +315,13 @@ export class NaivePool {
   // --- What happens --------------------------------------------------------------------------
 
   isWarm = (tenant: string, agent: Agent) => this.warmAgents(tenant).includes(agent);
-  hostOfLease = (id: string) => this.live.filter((l) => l.id === id).map((l) => hostOf(l.agent));
+  /** The host to be near to, if the lease is held and its agent is on a host with a name. */
+  hostOfLease = (id: string) =>
+    this.live.filter((l) => l.id === id && hostOf(l.agent) !== '').map((l) => hostOf(l.agent));
   purposeOf = (command: C.LeaseCommand) => command.purpose ?? 'general';
   optionsOf = (purpose: string) =>
-    this.options.purposes[purpose] ?? (this.options.purposes.default as (typeof this.options.purposes)[string]);
+    this.options.purposes[purpose] ??
+    (this.options.purposes.default as (typeof this.options.purposes)[string]);
 
   use(agent: Agent): void {
     agent.lastUsedAt = this.now;
@@ -337,7 +359,7 @@ export class NaivePool {
       token: this.token + 1,
       tenant: command.tenant,
       agent,
-      demand: this.demandOf(command),
+      demand: demandOf(command),
       purpose,
       priority: PRIORITIES.indexOf(command.priority ?? 'normal'),
       metadata: command.metadata ?? {},
@@ -410,10 +432,12 @@ export class NaivePool {
       ticket.dueAt = Infinity;
       if (ticket.state === 'queued') {
         ticket.state = 'expired';
-        this.expiredTickets++;
+        this.counters.expiredTickets++;
       }
       for (const lease of ticket.leases) {
-        if (lease.state === 'allocated') this.end(lease, 'idle_timeout');
+        // Whoever reported it, or was given it again, has seen it.
+        const seen = lease.state !== 'allocated' || lease.activityAt > lease.allocatedAt;
+        if (!seen) this.end(lease, 'idle_timeout');
       }
     }
     this.serve(false);
@@ -435,7 +459,7 @@ export class NaivePool {
         this.end(lease, 'agent_lost');
         continue;
       }
-      this.moved++;
+      this.counters.moved++;
       lease.warm = this.isWarm(lease.tenant, next);
       lease.agent = next;
       lease.token = ++this.token;
@@ -445,5 +469,4 @@ export class NaivePool {
       this.leaveIfDone(agent);
     }
   }
-
 }

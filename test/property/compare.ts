@@ -1,0 +1,104 @@
+/** The engine beside the naive model: the same script, and after every command the same answer. */
+import type { Command } from '../../src/core/command.ts';
+import { DEFAULT_OPTIONS, type PoolOptions } from '../../src/core/options.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import { Pool } from '../../src/core/pool.ts';
+import { firstDifference } from './differences.ts';
+import { checkInvariants } from './invariants.ts';
+import { NaivePool } from './naive-pool.ts';
+import { agentView, leaseView, stats, tenantView, ticketView } from './naive-views.ts';
+import { type Script, START, TENANTS } from './scripts.ts';
+
+/** Those who wait are looked at once a second: days of it would teach nothing more. */
+const MOST_TICKS = 40;
+
+/** Plays a script to both and throws at the first difference; `met` collects what was reached. */
+export function compare(script: Script, met: Set<string>): void {
+  const { options, agents, steps, ticking } = script;
+  const pool = new Pool(options);
+  const naive = new NaivePool(options);
+  const told: string[] = [];
+  let now = START;
+
+  const execute = (command: Command): void => {
+    told.push(`+${now - START} ${JSON.stringify(command)}`);
+    const expected = naive.execute(command, now);
+    let actual: Outcome;
+    try {
+      actual = pool.execute(command, now);
+    } catch (error) {
+      throw new Error(`${told.join('\n')}\nthrew ${(error as Error).stack}`);
+    }
+    note(met, command, actual);
+    agree('the answer', expected, actual);
+    checkInvariants(pool.state, now);
+  };
+  const agree = (what: string, expected: unknown, actual: unknown): void => {
+    const difference = firstDifference(expected, actual);
+    if (difference === null) return;
+    throw new Error(`${described(options)}\n${told.join('\n')}\n${what} differs at ${difference}`);
+  };
+  const agreeOnAll = (): void => {
+    agree('stats', stats(naive), pool.stats());
+    if (naive.counters.moved > 0) met.add('moved');
+    for (const lease of naive.leases) {
+      met.add(`lease ${lease.state}`).add(`end ${lease.reason}`);
+      agree(lease.id, leaseView(naive, lease), pool.lease(lease.id));
+    }
+    for (const ticket of naive.tickets) {
+      met.add(`ticket ${ticket.state}`);
+      const id = `tkt-${ticket.number}`;
+      agree(id, ticketView(naive, ticket), pool.ticket(id));
+    }
+    for (const agent of naive.agents) {
+      agree(agent.agentId, agentView(naive, agent), pool.agent(agent.agentId));
+    }
+    for (const tenant of TENANTS) {
+      agree(tenant, tenantView(naive, tenant), inAnyOrder(pool.tenant(tenant)));
+    }
+  };
+
+  execute({ type: 'register', agents });
+  steps.forEach(({ after, make }, i) => {
+    const until = now + after;
+    for (let n = 0; ticking && n < MOST_TICKS && pool.nextDeadline() <= until; n++) {
+      now = Math.max(now, pool.nextDeadline());
+      execute({ type: 'tick' });
+    }
+    now = until;
+    const { leases, live, tickets } = naive;
+    execute(make({ leases, live, tickets: tickets.length }));
+    if (i % 8 === 7) agreeOnAll();
+  });
+  agreeOnAll();
+}
+
+function note(met: Set<string>, command: Command, outcome: Outcome): void {
+  met.add(`command ${command.type}`);
+  met.add(`outcome ${outcome.outcome}`);
+  if (outcome.outcome === 'refused') met.add(`code ${outcome.code}`);
+  if ('invites' in outcome) met.add('invites');
+  if ('repeated' in outcome) met.add('repeated');
+  if ('dryRun' in outcome && outcome.dryRun) met.add(`dry run ${outcome.outcome}`);
+  if (outcome.outcome === 'granted') {
+    met.add(`how ${outcome.how}`);
+    if (outcome.warm && !outcome.reused) met.add('warm');
+  }
+  if ('explain' in outcome) {
+    for (const reason of Object.keys(outcome.explain?.rejected ?? {}))
+      met.add(`rejected ${reason}`);
+  }
+}
+
+function inAnyOrder(view: ReturnType<Pool['tenant']>) {
+  return view === null ? null : { ...view, memberships: [...view.memberships].sort() };
+}
+
+/** What a script changes of the usual options. */
+function described(options: PoolOptions): string {
+  const usual: Record<string, unknown> = { ...DEFAULT_OPTIONS };
+  const changed = Object.entries(options).filter(([key, value]) =>
+    firstDifference(value, usual[key]),
+  );
+  return JSON.stringify(Object.fromEntries(changed));
+}

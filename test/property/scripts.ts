@@ -1,0 +1,253 @@
+/**
+ * Random scripts: lists of steps from which commands are made. A step names leases and tickets by
+ * a number that is looked up among those there are, so a script still means something when
+ * shrinking has taken steps out of it. The worlds are small, so that everybody gets in
+ * everybody's way.
+ */
+import fc from 'fast-check';
+import type { AgentSpec, Command, LeaseCommand } from '../../src/core/command.ts';
+import { DEFAULT_OPTIONS, type PoolOptions } from '../../src/core/options.ts';
+import { HEALTHS, PRIORITIES, TIERS } from '../../src/core/words.ts';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** A Tuesday in 2023; real times, so that rounding is that of real times. */
+export const START = 1_700_000_000_123;
+
+const AGENTS = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7'];
+export const TENANTS = ['t0', 't1', 't2', 't3', 't4', 't5'];
+const TOOLS = ['music', 'search'];
+const PURPOSES = ['music', 'utility', 'general'];
+const KINDS = ['general', 'research'];
+
+export interface Step {
+  /** How long after the step before, in ms. */
+  readonly after: number;
+  readonly make: (known: Known) => Command;
+}
+
+/** Ids that a step can choose from. */
+export interface Known {
+  readonly leases: readonly { readonly id: string; readonly token: number }[];
+  readonly live: readonly { readonly id: string; readonly token: number }[];
+  readonly tickets: number;
+}
+
+export interface Script {
+  readonly options: PoolOptions;
+  readonly agents: readonly AgentSpec[];
+  readonly steps: readonly Step[];
+  /** Ticks at each deadline on the way, as a host would; otherwise time jumps. */
+  readonly ticking: boolean;
+}
+
+const options: fc.Arbitrary<PoolOptions> = fc
+  .record({
+    maxAgentsPerTenant: fc.constantFrom(49, 49, 2, 3),
+    membership: fc.constantFrom('ignored', 'ignored', 'required'),
+    affinitySize: fc.constantFrom(5, 5, 2, 1, 0),
+    selection: fc.constantFrom('score', 'score', 'pack'),
+    idlePolicy: fc.constantFrom('fixed', 'fixed', 'pressure'),
+    maxLength: fc.constantFrom(100, 100, 2),
+    agingMs: fc.constantFrom(30 * SECOND, 5 * MINUTE),
+    reclaim: fc.constantFrom(true, true, true, false),
+    minHoldMs: fc.constantFrom(MINUTE, 10 * MINUTE, 0),
+    longIdle: fc.boolean(),
+    unhealthyThreshold: fc.constantFrom(3, 2, 1),
+  } as const)
+  .map(({ maxLength, agingMs, reclaim, minHoldMs, longIdle, unhealthyThreshold, ...rest }) => ({
+    ...DEFAULT_OPTIONS,
+    ...rest,
+    queue: { maxLength, agingMs, timeoutMs: MINUTE },
+    reclaim: { ...DEFAULT_OPTIONS.reclaim, enabled: reclaim, minHoldMs },
+    purposes: longIdle
+      ? {
+          ...DEFAULT_OPTIONS.purposes,
+          music: { idleTimeoutMs: 30 * HOUR, priorityWeight: 30 },
+          default: { idleTimeoutMs: 5 * HOUR, priorityWeight: 10 },
+        }
+      : DEFAULT_OPTIONS.purposes,
+    health: { ...DEFAULT_OPTIONS.health, unhealthyThreshold },
+  }));
+
+const tools = fc.constantFrom([], [], ['music'], ['search', 'music'], ['search']);
+const tenant = fc.constantFrom(...TENANTS);
+const agent = fc.constantFrom(...AGENTS);
+const index = fc.nat(1_000);
+const rarely = (value: true) => fc.constantFrom(false, false, false, false, value);
+
+const labels = fc.constantFrom<{ [key: string]: string }>(
+  {},
+  {},
+  { host: 'h0' },
+  { host: 'h1', endpoint: 'ws://h1' },
+  { endpoint: 'ws://h1', host: 'h1' },
+  { host: 'h2', invite_url: 'https://invite' },
+);
+
+const spec: fc.Arbitrary<AgentSpec> = fc.record({
+  agentId: agent,
+  specialization: fc.constantFrom('general', 'general', 'general', ...KINDS),
+  tools: fc.constantFrom([], ['music'], TOOLS, TOOLS),
+  tier: fc.constantFrom('standard', 'standard', ...TIERS),
+  slots: fc.constantFrom(1, 1, 1, 2, 3),
+  costPerHour: fc.constantFrom(0, 0, 5),
+  labels,
+  protected: rarely(true),
+  credential: fc.constantFrom(undefined, undefined, 'sealed'),
+  memberships: fc.subarray(TENANTS),
+});
+
+const given = <T>(value: fc.Arbitrary<T>, freq = 4) => fc.option(value, { nil: undefined, freq });
+
+/** Absent fields are left out: the event that repeats the command leaves them out too. */
+function defined<T extends object>(command: T): T {
+  return Object.fromEntries(Object.entries(command).filter(([, v]) => v !== undefined)) as T;
+}
+
+const lease: fc.Arbitrary<Step['make']> = fc
+  .record({
+    tenant,
+    tools: fc.option(tools, { nil: undefined, freq: 1 }),
+    purpose: fc.option(fc.constantFrom(...PURPOSES), { nil: undefined, freq: 1 }),
+    priority: fc.option(fc.constantFrom(...PRIORITIES), { nil: undefined, freq: 2 }),
+    specialization: fc.constantFrom(undefined, undefined, undefined, undefined, ...KINDS),
+    minTier: fc.constantFrom(undefined, undefined, undefined, undefined, undefined, ...TIERS),
+    count: fc.constantFrom(undefined, undefined, undefined, 1, 2, 2, 3),
+    near: fc.constantFrom(undefined, undefined, undefined, undefined, 1, 2),
+    pick: index,
+    maxCostPerHour: fc.constantFrom(undefined, undefined, undefined, undefined, 1, 5),
+    lifetimeMs: fc.constantFrom(undefined, undefined, undefined, undefined, 20_000, HOUR),
+    queue: fc.constantFrom(undefined, undefined, undefined, true, false),
+    queueTimeoutMs: fc.constantFrom(undefined, undefined, 0, 500, 5 * MINUTE, 3 * HOUR),
+    reuse: fc.constantFrom(undefined, undefined, true, false, false),
+    dryRun: rarely(true),
+    explain: fc.boolean(),
+    metadata: fc.constantFrom(undefined, undefined, { note: 'é', n: 1 }),
+    idempotencyKey: fc.constantFrom(undefined, undefined, undefined, undefined, 'k0', 'k1'),
+    fingerprint: fc.constantFrom('f0', 'f0', 'f0', 'f1'),
+  })
+  .map(({ near, pick, ...fields }) => ({ live, leases }: Known) => {
+    const among = pick % 11 === 10 ? leases : live;
+    const ids: string[] = [];
+    for (let i = 0; i < (near ?? 0) && i < among.length; i++) {
+      ids.push(among[(pick + i) % among.length].id);
+    }
+    const command: LeaseCommand = { type: 'lease', ...fields };
+    return defined(ids.length === 0 ? command : { ...command, near: ids });
+  });
+
+/** Mostly live leases with their own token; now and then ended ones, or a stale token. */
+const ofLease = (make: (id: string, token: number) => Command): fc.Arbitrary<Step['make']> =>
+  fc.record({ pick: index, any: rarely(true), stale: rarely(true) }).map((r) => (known) => {
+    const among = r.any || known.live.length === 0 ? known.leases : known.live;
+    const found = among[r.pick % Math.max(1, among.length)] ?? { id: 'lse-999-1', token: 1 };
+    return make(found.id, found.token + (r.stale && r.pick % 3 === 0 ? -1 : 0));
+  });
+
+const ofTicket = (type: 'cancel_ticket' | 'claim_ticket'): fc.Arbitrary<Step['make']> =>
+  index.map((pick) => ({ tickets }) => ({ type, ticket: `tkt-${tickets - (pick % 4)}` }));
+
+const fixed = <T extends object>(command: fc.Arbitrary<T>): fc.Arbitrary<Step['make']> =>
+  command.map((made) => () => defined(made) as unknown as Command);
+
+const type = <T extends string>(name: T) => fc.constant(name);
+
+const make: fc.Arbitrary<Step['make']> = fc.oneof(
+  { weight: 30, arbitrary: lease },
+  {
+    weight: 12,
+    arbitrary: fc
+      .constantFrom('idle', 'idle', 'active')
+      .chain((state) => ofLease((id, token) => ({ type: 'report', lease: id, state, token }))),
+  },
+  { weight: 6, arbitrary: ofLease((id, token) => ({ type: 'release', lease: id, token })) },
+  { weight: 2, arbitrary: ofLease((id) => ({ type: 'release', lease: id })) },
+  { weight: 2, arbitrary: ofTicket('cancel_ticket') },
+  { weight: 2, arbitrary: ofTicket('claim_ticket') },
+  {
+    weight: 2,
+    arbitrary: fixed(
+      fc.record({ type: type('register'), agents: fc.array(spec, { minLength: 1, maxLength: 2 }) }),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fixed(
+      fc.record({
+        type: type('update_agent'),
+        agent,
+        changes: fc
+          .record({
+            tools: given(fc.constantFrom(TOOLS, ['search', 'music'], ['music'], []), 2),
+            tier: given(fc.constantFrom(...TIERS)),
+            slots: given(fc.constantFrom(1, 2, 3), 2),
+            costPerHour: given(fc.constantFrom(0, 5)),
+            labels: given(labels, 2),
+            protected: given(fc.boolean()),
+          })
+          .map(defined),
+      }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fixed(fc.record({ type: type('retire_agent'), agent, force: rarely(true) })),
+  },
+  { weight: 2, arbitrary: fixed(fc.record({ type: type('drain_agent'), agent })) },
+  { weight: 3, arbitrary: fixed(fc.record({ type: type('resume_agent'), agent })) },
+  {
+    weight: 5,
+    arbitrary: fixed(
+      fc.record({
+        type: type('heartbeat'),
+        agents: fc.array(
+          fc.tuple(agent, fc.constantFrom(undefined, 0.25)) as fc.Arbitrary<[string, number?]>,
+          { minLength: 1, maxLength: 5 },
+        ),
+        health: fc.constantFrom(undefined, undefined, 'healthy', ...HEALTHS),
+      }),
+    ),
+  },
+  {
+    weight: 4,
+    arbitrary: fixed(
+      fc.record({ type: type('set_membership'), agent, tenant, member: fc.boolean() }),
+    ),
+  },
+  { weight: 4, arbitrary: fc.constant(() => ({ type: 'check_health' }) as const) },
+  { weight: 6, arbitrary: fc.constant(() => ({ type: 'tick' }) as const) },
+);
+
+const after = fc.oneof(
+  { weight: 10, arbitrary: fc.constant(0) },
+  { weight: 4, arbitrary: fc.constantFrom(1, 63, 64, 500, SECOND) },
+  { weight: 4, arbitrary: fc.constantFrom(5 * SECOND, 20 * SECOND, MINUTE, 2 * MINUTE + 1) },
+  { weight: 4, arbitrary: fc.constantFrom(5 * MINUTE, 10 * MINUTE + 1, 31 * MINUTE, HOUR + 1) },
+  { weight: 1, arbitrary: fc.constantFrom(5 * HOUR, 24 * HOUR, 48 * HOUR) },
+  { weight: 1, arbitrary: fc.nat(48 * HOUR) },
+);
+
+export const script: fc.Arbitrary<Script> = fc.record({
+  options,
+  agents: fc.uniqueArray(spec, { minLength: 1, maxLength: 6, selector: (each) => each.agentId }),
+  steps: fc.array(fc.record({ after, make }), { minLength: 1, maxLength: 70, size: 'max' }),
+  ticking: fc.boolean(),
+});
+
+/**
+ * Checks a property of many scripts. A failure is told as the shortest script that fails, by what
+ * `check` throws, and can be had again with PROPERTY_SEED; PROPERTY_RUNS multiplies the runs.
+ */
+export function forEachScript(usualRuns: number, check: (script: Script) => void): void {
+  const result = fc.check(fc.property(script, check), {
+    numRuns: Math.ceil(usualRuns * Number(process.env.PROPERTY_RUNS ?? 1)),
+    seed: process.env.PROPERTY_SEED === undefined ? undefined : Number(process.env.PROPERTY_SEED),
+  });
+  if (!result.failed) return;
+  const { seed, numShrinks, errorInstance } = result;
+  const story = errorInstance instanceof Error ? errorInstance.stack : String(errorInstance);
+  throw new Error(`PROPERTY_SEED=${seed} (shrunk ${numShrinks} times)\n${story}`);
+}
