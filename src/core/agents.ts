@@ -8,14 +8,7 @@
 import type { HealthCause } from './event.ts';
 import { LIGHT_LOAD, LOAD_WINDOW_MS, MEDIUM_LOAD } from './limits.ts';
 import { Names } from './names.ts';
-import {
-  DRAINING,
-  LEASED,
-  OFFLINE,
-  type Profile,
-  READY,
-  UNHEALTHY,
-} from './profiles.ts';
+import { DRAINING, LEASED, OFFLINE, type Profile, READY, UNHEALTHY } from './profiles.ts';
 import { type Columns, doubleColumn, grown, NONE, wordColumn } from './rows.ts';
 import type { Labels } from './words.ts';
 

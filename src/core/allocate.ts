@@ -11,7 +11,15 @@ import { explain } from './explain.ts';
 import type { NewLease } from './leases.ts';
 import { INVITES_OFFERED } from './limits.ts';
 import type { Explanation, Granted, LeaseView, Queued, Refusal } from './outcome.ts';
-import { DRAINING, mismatch, OFFLINE, type Requirement, UNHEALTHY } from './profiles.ts';
+import {
+  DRAINING,
+  mismatch,
+  OFFLINE,
+  type Profile,
+  type Requirement,
+  UNHEALTHY,
+} from './profiles.ts';
+import type { Place } from './queue.ts';
 import { findReclaimable } from './reclaim.ts';
 import { NONE } from './rows.ts';
 import { type Find, findAgents, type Wish, withheldFrom } from './search.ts';
@@ -76,15 +84,16 @@ function decide(context: Context, command: LeaseCommand, now: number): Granted |
     tenant,
     count,
     hosts,
-    withheld: state.queue.groups === 0 ? null : withheldNow(context, command, priority, now),
+    withheld:
+      state.queue.groups === 0 ? null : withheldNow(context, command, tenant, priority, now),
   };
   const found = findAgents(state, wish, now);
   const missing = count - found.length;
   let victims = missing > 0 ? findReclaimable(state, wish, found, priority, missing, now) : NOBODY;
-  if (victims.length > 0 && othersFirst(context, command, requirement, priority, now)) {
+  if (victims.length > 0 && othersFirst(context, command, wish, priority, now)) {
     // Those who wait are served with it at the end of this command.
     victims = NOBODY;
-    state.reclaimAt = now;
+    if (command.dryRun !== true) state.reclaimAt = now;
   }
   const first = found[0]?.agent ?? (victims.length > 0 ? state.leases.agent(victims[0]) : NONE);
   const enough = found.length + victims.length >= count;
@@ -330,25 +339,45 @@ function invitable(state: Context['state'], requirement: Requirement, tenant: nu
 function othersFirst(
   context: Context,
   command: LeaseCommand,
-  requirement: Requirement,
+  { requirement, tenant }: Wish,
   priority: number,
   now: number,
 ): boolean {
   const { queue, profiles } = context.state;
   if (queue.length === 0) return false;
-  const rank = rankFor(context, command, priority, now);
+  const place = placeOf(context, command, tenant, priority, now);
   for (const lane of queue.lanes.values()) {
-    if (queue.head(lane).rank < rank) continue;
-    const wanted = profiles.refreshed(lane.requirement).profiles;
-    if (wanted.some((profile) => requirement.profiles.includes(profile))) return true;
+    if (!queue.before(queue.head(lane), place)) continue;
+    for (const profile of profiles.refreshed(lane.requirement).profiles) {
+      if (profile.agents > 0 && requirement.profiles.includes(profile)) return true;
+    }
   }
   return false;
 }
 
 /** What groups that wait already keep from a request that comes now. */
-function withheldNow(context: Context, command: LeaseCommand, priority: number, now: number) {
+function withheldNow(
+  context: Context,
+  command: LeaseCommand,
+  tenant: number,
+  priority: number,
+  now: number,
+): ReadonlySet<Profile> | null {
+  const { state } = context;
+  const place = placeOf(context, command, tenant, priority, now);
+  return withheldFrom(state, (group) => state.queue.before(group, place));
+}
+
+/** Where the request would stand if it were queued now. */
+function placeOf(
+  context: Context,
+  command: LeaseCommand,
+  tenant: number,
+  priority: number,
+  now: number,
+): Place {
   const rank = rankFor(context, command, priority, now);
-  return withheldFrom(context.state, (group) => group.rank >= rank);
+  return { rank, tenant, number: context.state.tickets.lastNumber + 1 };
 }
 
 function rankFor({ state }: Context, command: LeaseCommand, priority: number, now: number): number {

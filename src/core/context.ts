@@ -63,7 +63,6 @@ export class Context {
     if (reason === 'reclaimed') this.counters.reclaimed++;
     if (agents.isRetiring(agent) && agents.used(agent) === 0) this.facts.agentRetired(agent, now);
   }
-
 }
 
 export function refuse(

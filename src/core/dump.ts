@@ -5,8 +5,8 @@
  */
 import type { Answer } from './answers.ts';
 import type { Demand } from './event.ts';
-import { nextLook } from './idle-policy.ts';
 import { claimDeadline } from './facts.ts';
+import { nextLook } from './idle-policy.ts';
 import { IDLE, RELEASED } from './leases.ts';
 import type { Columns } from './rows.ts';
 import type { PoolState } from './state.ts';

@@ -8,8 +8,8 @@
 import { assert } from './assert.ts';
 import type { AgentSpec } from './command.ts';
 import type { Event, HealthCause } from './event.ts';
-import { ticketId } from './ids.ts';
 import { nextLook } from './idle-policy.ts';
+import { ticketId } from './ids.ts';
 import { IDLE, type NewLease } from './leases.ts';
 import { MAX_SLOTS } from './limits.ts';
 import type { Granted, Queued } from './outcome.ts';
@@ -20,8 +20,8 @@ import type { Ticket } from './tickets.ts';
 import {
   END_REASONS,
   type EndReason,
-  type Health,
   HEALTHS,
+  type Health,
   type Json,
   LEASE_STATES,
   PRIORITIES,
@@ -64,15 +64,7 @@ export class Facts {
     );
     const labels = hosts.shared(spec.labels);
     const host = hosts.id(labels);
-    const agent = agents.add(
-      spec.agentId,
-      profile,
-      spec.slots,
-      host,
-      labels,
-      spec.protected,
-      now,
-    );
+    const agent = agents.add(spec.agentId, profile, spec.slots, host, labels, spec.protected, now);
     agents.credentials[agent] = spec.credential;
     hosts.add(host, agent);
     ready.use(agent, now);
@@ -111,8 +103,7 @@ export class Facts {
     if (changes.protected !== undefined) agents.setProtected(agent, changes.protected);
     const labels = changes.labels === undefined ? undefined : hosts.shared(changes.labels);
     const host = labels === undefined ? agents.host(agent) : hosts.id(labels);
-    const moves =
-      profile !== old || slots !== agents.slots(agent) || host !== agents.host(agent);
+    const moves = profile !== old || slots !== agents.slots(agent) || host !== agents.host(agent);
     if (labels !== undefined) agents.setLabels(agent, labels);
     if (moves) {
       // Lists are kept by profile and host: out of the old ones first, into the new ones last.

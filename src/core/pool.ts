@@ -8,8 +8,13 @@
  * the events are durable).
  */
 import { etaOf, lease } from './allocate.ts';
-import type { CancelTicketCommand, ClaimTicketCommand, Command } from './command.ts';
-import type { ReleaseCommand, ReportCommand } from './command.ts';
+import type {
+  CancelTicketCommand,
+  ClaimTicketCommand,
+  Command,
+  ReleaseCommand,
+  ReportCommand,
+} from './command.ts';
 import { type Context, Context as PoolContext, refuse } from './context.ts';
 import { dump, type PoolDump, restore } from './dump.ts';
 import type { Event } from './event.ts';

@@ -3,7 +3,7 @@
  * requirement. Matching is done once for each pair of the two, not for each agent or request.
  */
 import type { Demand } from './event.ts';
-import { type Tier, TIERS } from './words.ts';
+import { TIERS, type Tier } from './words.ts';
 
 /** How an agent stands toward new work; each agent is in exactly one. Counted by profile. */
 export const AVAILABILITIES = ['offline', 'draining', 'unhealthy', 'leased', 'ready'] as const;

@@ -17,7 +17,12 @@ export interface Lane {
   /** The tenant it is for, where membership is required; else NONE. */
   readonly tenant: number;
   readonly tickets: RankedList;
+  /** Those of them that want more than one agent. */
+  readonly groups: RankedList;
 }
+
+/** What decides a ticket's place: a request that is not a ticket yet has all of it too. */
+export type Place = Pick<Ticket, 'rank' | 'tenant' | 'number'>;
 
 export class Queue {
   readonly #tickets: TicketTable;
@@ -48,10 +53,11 @@ export class Queue {
         requirement: ticket.requirement,
         tenant: this.#byTenant ? ticket.tenant : NONE,
         tickets: new RankedList((a, b) => this.before(this.#at(a), this.#at(b))),
+        groups: new RankedList((a, b) => this.before(this.#at(a), this.#at(b))),
       };
       this.lanes.set(key, lane);
     }
-    lane.tickets.add(ticket.row);
+    enter(lane, ticket);
     this.#length++;
     if (ticket.count > 1) this.groups++;
     const others = this.#ticketsOfTenant.get(ticket.tenant);
@@ -62,7 +68,7 @@ export class Queue {
 
   remove(ticket: Ticket): void {
     const lane = this.laneOf(ticket);
-    lane.tickets.delete(ticket.row);
+    leave(lane, ticket);
     if (lane.tickets.size === 0) this.lanes.delete(lane.key);
     this.#length--;
     if (ticket.count > 1) this.groups--;
@@ -76,14 +82,14 @@ export class Queue {
   beforeHolding(tenant: number): void {
     const tickets = this.#ticketsOfTenant.get(tenant);
     if (tickets === undefined) return;
-    for (const ticket of tickets) this.laneOf(ticket).tickets.delete(ticket.row);
+    for (const ticket of tickets) leave(this.laneOf(ticket), ticket);
   }
 
   /** … and come back to where they belong then. */
   afterHolding(tenant: number): void {
     const tickets = this.#ticketsOfTenant.get(tenant);
     if (tickets === undefined) return;
-    for (const ticket of tickets) this.laneOf(ticket).tickets.add(ticket.row);
+    for (const ticket of tickets) enter(this.laneOf(ticket), ticket);
   }
 
   ticketsOf(tenant: number): readonly Ticket[] {
@@ -111,7 +117,7 @@ export class Queue {
     return position;
   }
 
-  before(a: Ticket, b: Ticket): boolean {
+  before(a: Place, b: Place): boolean {
     if (a.rank !== b.rank) return a.rank > b.rank;
     const held = this.#held(a) - this.#held(b);
     return held !== 0 ? held < 0 : a.number < b.number;
@@ -121,11 +127,16 @@ export class Queue {
     return this.#at(lane.tickets.first());
   }
 
+  /** The lane's first group; it collects, whoever stands before it. */
+  firstGroup(lane: Lane): Ticket | null {
+    return lane.groups.size === 0 ? null : this.#at(lane.groups.first());
+  }
+
   *inLane(lane: Lane): IterableIterator<Ticket> {
     for (const row of lane.tickets) yield this.#at(row);
   }
 
-  #held(ticket: Ticket): number {
+  #held(ticket: Place): number {
     return ticket.tenant === NONE ? 0 : this.#tenants.held(ticket.tenant);
   }
 
@@ -136,4 +147,14 @@ export class Queue {
   #key(ticket: Ticket): string {
     return this.#byTenant ? `${ticket.tenant} ${ticket.requirement.key}` : ticket.requirement.key;
   }
+}
+
+function enter(lane: Lane, ticket: Ticket): void {
+  lane.tickets.add(ticket.row);
+  if (ticket.count > 1) lane.groups.add(ticket.row);
+}
+
+function leave(lane: Lane, ticket: Ticket): void {
+  lane.tickets.delete(ticket.row);
+  if (ticket.count > 1) lane.groups.delete(ticket.row);
 }

@@ -1,15 +1,9 @@
 /** Lists, pages and figures. */
 import type { Context } from './context.ts';
-import type { AgentView, LeaseView, TicketView } from './outcome.ts';
 import { RELEASED } from './leases.ts';
-import { LEASED, OFFLINE, DRAINING } from './profiles.ts';
-import type {
-  AgentQuery,
-  LeaseQuery,
-  Page,
-  PoolStats,
-  TenantView,
-} from './queries.ts';
+import type { AgentView, LeaseView, TicketView } from './outcome.ts';
+import { DRAINING, LEASED, OFFLINE } from './profiles.ts';
+import type { AgentQuery, LeaseQuery, Page, PoolStats, TenantView } from './queries.ts';
 import { NONE } from './rows.ts';
 import type { PoolState } from './state.ts';
 import type { Ticket } from './tickets.ts';

@@ -8,7 +8,13 @@ import type {
 } from './command.ts';
 import { type Context, refuse } from './context.ts';
 import { MAX_AGENTS } from './limits.ts';
-import type { AgentOutcome, AgentView, MembershipOutcome, Refusal, RegisterOutcome } from './outcome.ts';
+import type {
+  AgentOutcome,
+  AgentView,
+  MembershipOutcome,
+  Refusal,
+  RegisterOutcome,
+} from './outcome.ts';
 import { NONE } from './rows.ts';
 import type { PoolState } from './state.ts';
 import { drain, endAllLeases } from './upkeep.ts';
@@ -142,9 +148,7 @@ export function retireAgent(
   drain(context, agent, true, now);
   const there = () => state.agents.names.find(command.agent) === agent;
   if (command.force === true && there()) endAllLeases(context, agent, now);
-  const view = there()
-    ? agentView(state, agent)
-    : gone(before, now);
+  const view = there() ? agentView(state, agent) : gone(before, now);
   return { outcome: 'agent', agent: view };
 }
 

@@ -45,7 +45,10 @@ export function replay(context: Context, event: Event): void {
     case 'lease_granted': {
       const { leases } = state;
       const expected = leaseId(leases.nextRow(), leases.nextGeneration());
-      assert(expected === event.lease, `the journal grants ${event.lease} where ${expected} is next`);
+      assert(
+        expected === event.lease,
+        `the journal grants ${event.lease} where ${expected} is next`,
+      );
       facts.leaseGranted(
         {
           tenant: event.tenant,

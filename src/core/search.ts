@@ -2,12 +2,13 @@
  * The search for free agents: warm ones first, then those on the wanted hosts, then the best by
  * the ready index. It reads the state and changes nothing.
  */
+
+import type { Score } from './outcome.ts';
 import { mismatch, type Profile, READY, type Requirement } from './profiles.ts';
 import { NONE } from './rows.ts';
 import { scoreOf } from './score.ts';
 import type { PoolState } from './state.ts';
 import type { Ticket } from './tickets.ts';
-import type { Score } from './outcome.ts';
 
 /** What is looked for, and for whom. */
 export interface Wish {
@@ -93,8 +94,8 @@ export function agentScore(state: PoolState, agent: number, now: number): Score 
 }
 
 /**
- * Profiles that the ticket must leave alone: a group at the head of its lane collects agents until
- * it has all it needs. What it could use is withheld from everyone it outranks; since ranks are a
+ * Profiles that the ticket must leave alone: the first group of each lane collects agents until it
+ * has all it needs. What it could use is withheld from everyone it outranks; since ranks are a
  * total order, one group always goes forward, and two never wait for each other.
  */
 export function withheldFrom(
@@ -105,8 +106,8 @@ export function withheldFrom(
   if (queue.groups === 0) return null;
   const withheld = new Set<Profile>();
   for (const lane of queue.lanes.values()) {
-    const head = queue.head(lane);
-    if (head.count === 1 || !outranks(head)) continue;
+    const group = queue.firstGroup(lane);
+    if (group === null || !outranks(group)) continue;
     for (const profile of profiles.refreshed(lane.requirement).profiles) withheld.add(profile);
   }
   return withheld;

@@ -5,11 +5,11 @@
  */
 import type { Context } from './context.ts';
 import { RECLAIM_RECHECK_MS } from './limits.ts';
+import type { Lane } from './queue.ts';
 import { agedPriority, findReclaimable } from './reclaim.ts';
 import { NONE } from './rows.ts';
 import { type Find, findAgents, type Wish, withheldFrom } from './search.ts';
 import type { PoolState } from './state.ts';
-import type { Lane } from './queue.ts';
 import type { Ticket } from './tickets.ts';
 
 /** Tickets of a lane that are tried before it is given up for now: the free agents may all be
@@ -165,7 +165,8 @@ function grantTicket(
         priority: ticket.priority,
         warm: state.tenants.isWarm(ticket.tenant, agent),
         idleTimeoutMs,
-        endsAt: ticket.lifetimeMs === undefined ? Number.POSITIVE_INFINITY : now + ticket.lifetimeMs,
+        endsAt:
+          ticket.lifetimeMs === undefined ? Number.POSITIVE_INFINITY : now + ticket.lifetimeMs,
         requirement: ticket.requirement,
         metadata: ticket.metadata,
       },

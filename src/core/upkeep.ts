@@ -7,9 +7,9 @@
  */
 import type { HeartbeatCommand } from './command.ts';
 import type { Context } from './context.ts';
+import { claimDeadline } from './facts.ts';
 import { leaseDeadline, nextLook } from './idle-policy.ts';
 import { ALLOCATED, IDLE } from './leases.ts';
-import { claimDeadline } from './facts.ts';
 import type { CheckOutcome, HeartbeatOutcome } from './outcome.ts';
 import { findReclaimable } from './reclaim.ts';
 import { NONE } from './rows.ts';

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { SystemClock } from '../adapters/clock.ts';
 import { openJournal } from '../adapters/journals/open.ts';
+import { snapshotsOf } from '../adapters/snapshots.ts';
 import { Host } from '../host/host.ts';
 import type { PoolHost } from '../host/host-api.ts';
 import type { Clock } from '../host/ports.ts';
@@ -75,7 +76,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     if (host) return host;
     const journal = openJournal(config.journal.url);
     const log = logger.child({ component: 'pool' });
-    return Host.open({ journal, clock: time, options: poolOptions(config), log });
+    const pool = poolOptions(config);
+    const snapshot = snapshotsOf(config.journal.url, pool);
+    return Host.open({ journal, clock: time, options: pool, log, snapshot });
   }
 }
 

@@ -30,7 +30,7 @@ export function sealerFrom(text: string | undefined): SealerResult {
   if (text === undefined || text === '') return { ok: true, sealer: null };
   const key = keyFrom(text);
   if (key !== null) return { ok: true, sealer: sealerWith(key) };
-  const message = `REMUDA_KEY must be 32 bytes as hex or base64, or a passphrase of at least ${PASSPHRASE_MIN} characters`;
+  const message = `must be 32 bytes as hex or base64, or a passphrase of at least ${PASSPHRASE_MIN} characters`;
   return { ok: false, message };
 }
 

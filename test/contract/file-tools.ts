@@ -1,5 +1,5 @@
 /** What the tests of the file journal need from the machine. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,7 +101,9 @@ export class AppendChild {
     const { batches = 1e9, payloadBytes = 200, snapshotEvery = 0 } = options;
     const script = [CHILD, directory, batches, payloadBytes, snapshotEvery].map(String);
     const [command, ...args] = [...through, process.execPath, ...script];
-    this.process = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    // A group of its own: killing strace alone would leave what it watches alive.
+    const stdio: StdioOptions = ['ignore', 'pipe', 'inherit'];
+    this.process = spawn(command!, args, { stdio, detached: true });
     this.process.stdout!.setEncoding('utf8').on('data', (text: string) => this.#take(text));
     this.exit = new Promise((resolve) => this.process.once('close', () => resolve()));
     onTestFinished(() => this.kill());
@@ -139,7 +141,9 @@ export class AppendChild {
 
   /** As `kill -9`; resolves when it is gone and all it had printed has arrived. */
   async kill(): Promise<void> {
-    if (this.process.exitCode === null) this.process.kill('SIGKILL');
+    const { pid, exitCode, signalCode } = this.process;
+    if (pid !== undefined && exitCode === null && signalCode === null)
+      process.kill(-pid, 'SIGKILL');
     await this.exit;
   }
 }

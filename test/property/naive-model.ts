@@ -120,8 +120,6 @@ export abstract class NaiveRules {
   sequence = 0;
   token = 0;
   reclaimAt = Number.POSITIVE_INFINITY;
-  /** In the order of their first appearance; agents without the label share the nameless one. */
-  hosts: string[] = [''];
 
   constructor(options: PoolOptions) {
     this.options = options;
@@ -216,10 +214,7 @@ export abstract class NaiveRules {
     const leasesOn = (agent: Agent) =>
       this.live.filter((lease) => hostOf(lease.agent) === hostOf(agent)).length;
     const packed = (a: Agent, b: Agent) =>
-      leasesOn(b) - leasesOn(a) ||
-      (this.options.membership === 'ignored' &&
-        this.hosts.indexOf(hostOf(a)) - this.hosts.indexOf(hostOf(b))) ||
-      better(a, b);
+      leasesOn(b) - leasesOn(a) || hostOf(a).localeCompare(hostOf(b)) || better(a, b);
     const { selection, membership } = this.options;
     const best = selection === 'pack' ? packed : better;
     // Host by host, in the order named; members are few and are sorted all at once.
@@ -234,9 +229,7 @@ export abstract class NaiveRules {
           .sort(best)
           .map((agent) => ({ agent, how: 'near' as const })),
       ),
-      ...able
-        .sort(best)
-        .map((agent) => ({ agent, how: selection })),
+      ...able.sort(best).map((agent) => ({ agent, how: selection })),
     ];
     return finds
       .filter((find, i) => finds.findIndex(({ agent }) => agent === find.agent) === i)
@@ -273,13 +266,15 @@ export abstract class NaiveRules {
       .slice(0, needed);
   }
 
-  /** The first of each lane that is a group and comes before: what fits it is not for others. */
-  withheldBy(comesFirst: (group: Ticket) => boolean): (agent: Agent) => boolean {
+  /** The first of each lane. */
+  get heads(): Ticket[] {
     const { waiting } = this;
-    const groups = waiting.filter(
-      (t, i) =>
-        t.count > 1 && waiting.findIndex(({ lane }) => lane === t.lane) === i && comesFirst(t),
-    );
+    return waiting.filter((t, i) => waiting.findIndex(({ lane }) => lane === t.lane) === i);
+  }
+
+  /** What fits a group that is the first of its lane and comes before is not for others. */
+  withheldBy(comesFirst: (group: Ticket) => boolean): (agent: Agent) => boolean {
+    const groups = this.heads.filter((ticket) => ticket.count > 1 && comesFirst(ticket));
     return (agent) => groups.some(({ demand }) => this.mismatch(agent, demand) === null);
   }
 
@@ -333,7 +328,8 @@ export abstract class NaiveRules {
     const known = this.recent(tenant);
     known.recent = [
       { agent, grant: agent.grants.length },
-      ...known.recent.filter((entry) => entry.agent !== agent),
+      // An agent that takes the row of one that has left takes its place here too.
+      ...known.recent.filter((entry) => entry.agent.row !== agent.row),
     ].slice(0, Math.min(limits.MAX_AFFINITY, this.options.affinitySize));
     this.use(agent);
   }
@@ -410,9 +406,10 @@ export abstract class NaiveRules {
     return Math.min(lease.activityAt + patience, lease.endsAt);
   }
 
-  /** Under `pressure` a deadline can move in, so an idle lease is looked at every 30 s. */
+  /** Under `pressure` a deadline can move in, so idle leases are looked at each full 30 s. */
   look(lease: Lease): void {
-    const again = Math.max(lease.activityAt + 300_000, this.now + 30_000);
+    const round = (Math.floor(this.now / 30_000) + 1) * 30_000;
+    const again = Math.max(lease.activityAt + Math.min(300_000, lease.idleTimeoutMs), round);
     const pressed = this.options.idlePolicy === 'pressure' && lease.state === 'idle';
     const at = Math.min(this.deadline(lease), pressed ? again : Infinity);
     lease.lookAt = Math.min(lease.lookAt, at);

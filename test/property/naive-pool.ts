@@ -5,6 +5,7 @@ import type * as O from '../../src/core/outcome.ts';
 import { PRIORITIES } from '../../src/core/words.ts';
 import {
   type Agent,
+  type Demand,
   demandOf,
   hostOf,
   type Lease,
@@ -130,7 +131,17 @@ export class NaivePool extends NaiveRules {
     const withheld = this.withheldBy((group) => this.before(group, draft) < 0);
     const wish: Wish = { demand, tenant, count, hosts, withheld };
     const found = this.search(wish);
-    const victims = this.victims(wish, priority, count - found.length, found);
+    let victims = this.victims(wish, priority, count - found.length, found);
+    const fits = (agent: Agent, ...all: Demand[]) => all.every((d) => !this.mismatch(agent, d));
+    const sooner = this.heads.filter((ticket) => ticket.rank >= rank);
+    if (
+      victims.length > 0 &&
+      sooner.some((t) => this.agents.some((a) => fits(a, demand, t.demand)))
+    ) {
+      // Those who wait and outrank it reclaim first, at the end of this command.
+      victims = [];
+      if (!dryRun) this.reclaimAt = this.now;
+    }
     const takers = [...found, ...victims].map(({ agent }) => agent);
     const enough = takers.length >= count;
     const first = enough ? takers[0] : undefined;
@@ -228,7 +239,6 @@ export class NaivePool extends NaiveRules {
       grants: [],
     };
     this.rows[agent.row] = agent;
-    if (!this.hosts.includes(hostOf(agent))) this.hosts.push(hostOf(agent));
     this.use(agent);
     return agent;
   }
@@ -280,7 +290,6 @@ export class NaivePool extends NaiveRules {
     const given = Object.entries(changes).filter(([, value]) => value !== undefined);
     Object.assign(agent, Object.fromEntries(given));
     agent.tools = sortedTools(agent.tools);
-    if (!this.hosts.includes(hostOf(agent))) this.hosts.push(hostOf(agent));
     if ([what(), hostOf(agent)].join() !== before) this.use(agent);
   }
 

@@ -33,6 +33,7 @@ export interface Known {
   readonly leases: readonly { readonly id: string; readonly token: number }[];
   readonly live: readonly { readonly id: string; readonly token: number }[];
   readonly tickets: number;
+  readonly agents: readonly { readonly agentId: string }[];
 }
 
 export interface Script {
@@ -52,16 +53,20 @@ const options: fc.Arbitrary<PoolOptions> = fc
     idlePolicy: fc.constantFrom('fixed', 'fixed', 'pressure'),
     maxLength: fc.constantFrom(100, 100, 2),
     agingMs: fc.constantFrom(30 * SECOND, 5 * MINUTE),
-    reclaim: fc.constantFrom(true, true, true, false),
-    minHoldMs: fc.constantFrom(MINUTE, 10 * MINUTE, 0),
+    reclaim: fc.constantFrom(
+      DEFAULT_OPTIONS.reclaim,
+      { enabled: true, idleAfterMs: 2 * MINUTE, idleAfterUnderPressureMs: 5_000, minHoldMs: 1_000 },
+      { enabled: true, idleAfterMs: MINUTE, idleAfterUnderPressureMs: 0, minHoldMs: 0 },
+      { ...DEFAULT_OPTIONS.reclaim, minHoldMs: 10 * MINUTE },
+      { ...DEFAULT_OPTIONS.reclaim, enabled: false },
+    ),
     longIdle: fc.boolean(),
     unhealthyThreshold: fc.constantFrom(3, 2, 1),
   } as const)
-  .map(({ maxLength, agingMs, reclaim, minHoldMs, longIdle, unhealthyThreshold, ...rest }) => ({
+  .map(({ maxLength, agingMs, longIdle, unhealthyThreshold, ...rest }) => ({
     ...DEFAULT_OPTIONS,
     ...rest,
     queue: { maxLength, agingMs, timeoutMs: MINUTE },
-    reclaim: { ...DEFAULT_OPTIONS.reclaim, enabled: reclaim, minHoldMs },
     purposes: longIdle
       ? {
           ...DEFAULT_OPTIONS.purposes,
@@ -72,10 +77,12 @@ const options: fc.Arbitrary<PoolOptions> = fc
     health: { ...DEFAULT_OPTIONS.health, unhealthyThreshold },
   }));
 
-const tools = fc.constantFrom([], [], ['music'], ['search', 'music'], ['search']);
+const tools = fc.constantFrom([], [], [], ['music'], ['search', 'music'], ['search']);
 const tenant = fc.constantFrom(...TENANTS);
-const agent = fc.constantFrom(...AGENTS);
 const index = fc.nat(1_000);
+const given = <T>(value: fc.Arbitrary<T>, one: number) =>
+  fc.oneof({ weight: one - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
+const seldom = <T>(...values: T[]) => given(fc.constantFrom(...values), 8);
 const rarely = (value: true) => fc.constantFrom(false, false, false, false, value);
 
 const labels = fc.constantFrom<{ [key: string]: string }>(
@@ -88,9 +95,9 @@ const labels = fc.constantFrom<{ [key: string]: string }>(
 );
 
 const spec: fc.Arbitrary<AgentSpec> = fc.record({
-  agentId: agent,
-  specialization: fc.constantFrom('general', 'general', 'general', ...KINDS),
-  tools: fc.constantFrom([], ['music'], TOOLS, TOOLS),
+  agentId: fc.constantFrom(...AGENTS),
+  specialization: fc.constantFrom('general', 'general', 'general', 'general', ...KINDS),
+  tools: fc.constantFrom(TOOLS, TOOLS, TOOLS, ['music'], []),
   tier: fc.constantFrom('standard', 'standard', ...TIERS),
   slots: fc.constantFrom(1, 1, 1, 2, 3),
   costPerHour: fc.constantFrom(0, 0, 5),
@@ -99,8 +106,6 @@ const spec: fc.Arbitrary<AgentSpec> = fc.record({
   credential: fc.constantFrom(undefined, undefined, 'sealed'),
   memberships: fc.subarray(TENANTS),
 });
-
-const given = <T>(value: fc.Arbitrary<T>, freq = 4) => fc.option(value, { nil: undefined, freq });
 
 /** Absent fields are left out: the event that repeats the command leaves them out too. */
 function defined<T extends object>(command: T): T {
@@ -113,20 +118,20 @@ const lease: fc.Arbitrary<Step['make']> = fc
     tools: fc.option(tools, { nil: undefined, freq: 1 }),
     purpose: fc.option(fc.constantFrom(...PURPOSES), { nil: undefined, freq: 1 }),
     priority: fc.option(fc.constantFrom(...PRIORITIES), { nil: undefined, freq: 2 }),
-    specialization: fc.constantFrom(undefined, undefined, undefined, undefined, ...KINDS),
-    minTier: fc.constantFrom(undefined, undefined, undefined, undefined, undefined, ...TIERS),
+    specialization: seldom(...KINDS),
+    minTier: seldom(...TIERS),
     count: fc.constantFrom(undefined, undefined, undefined, 1, 2, 2, 3),
-    near: fc.constantFrom(undefined, undefined, undefined, undefined, 1, 2),
+    near: seldom(1, 2),
     pick: index,
-    maxCostPerHour: fc.constantFrom(undefined, undefined, undefined, undefined, 1, 5),
-    lifetimeMs: fc.constantFrom(undefined, undefined, undefined, undefined, 20_000, HOUR),
+    maxCostPerHour: seldom(1, 5),
+    lifetimeMs: seldom(20_000, HOUR),
     queue: fc.constantFrom(undefined, undefined, undefined, true, false),
     queueTimeoutMs: fc.constantFrom(undefined, undefined, 0, 500, 5 * MINUTE, 3 * HOUR),
     reuse: fc.constantFrom(undefined, undefined, true, false, false),
     dryRun: rarely(true),
     explain: fc.boolean(),
     metadata: fc.constantFrom(undefined, undefined, { note: 'é', n: 1 }),
-    idempotencyKey: fc.constantFrom(undefined, undefined, undefined, undefined, 'k0', 'k1'),
+    idempotencyKey: seldom('k0', 'k1'),
     fingerprint: fc.constantFrom('f0', 'f0', 'f0', 'f1'),
   })
   .map(({ near, pick, ...fields }) => ({ live, leases }: Known) => {
@@ -153,6 +158,16 @@ const ofTicket = (type: 'cancel_ticket' | 'claim_ticket'): fc.Arbitrary<Step['ma
 const fixed = <T extends object>(command: fc.Arbitrary<T>): fc.Arbitrary<Step['make']> =>
   command.map((made) => () => defined(made) as unknown as Command);
 
+/** Mostly an agent that there is. */
+const ofAgent = <T extends object>(
+  more: fc.Arbitrary<T>,
+  making: (agent: string, rest: T) => Command,
+): fc.Arbitrary<Step['make']> =>
+  fc.record({ pick: index, more }).map(({ pick, more: rest }) => ({ agents }) => {
+    const agentId = agents[pick % (agents.length + 1)]?.agentId ?? AGENTS[pick % AGENTS.length];
+    return making(agentId, rest);
+  });
+
 const type = <T extends string>(name: T) => fc.constant(name);
 
 const make: fc.Arbitrary<Step['make']> = fc.oneof(
@@ -175,65 +190,83 @@ const make: fc.Arbitrary<Step['make']> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fixed(
+    arbitrary: ofAgent(
       fc.record({
-        type: type('update_agent'),
-        agent,
-        changes: fc
-          .record({
-            tools: given(fc.constantFrom(TOOLS, ['search', 'music'], ['music'], []), 2),
-            tier: given(fc.constantFrom(...TIERS)),
-            slots: given(fc.constantFrom(1, 2, 3), 2),
-            costPerHour: given(fc.constantFrom(0, 5)),
-            labels: given(labels, 2),
-            protected: given(fc.boolean()),
-          })
-          .map(defined),
+        tools: given(fc.constantFrom(TOOLS, ['search', 'music'], ['music'], []), 3),
+        tier: given(fc.constantFrom(...TIERS), 3),
+        slots: given(fc.constantFrom(1, 2, 3), 3),
+        costPerHour: given(fc.constantFrom(0, 5), 3),
+        labels: given(labels, 3),
+        protected: given(fc.boolean(), 3),
       }),
+      (id, changes) => ({ type: 'update_agent', agent: id, changes: defined(changes) }),
     ),
   },
   {
     weight: 2,
-    arbitrary: fixed(fc.record({ type: type('retire_agent'), agent, force: rarely(true) })),
+    arbitrary: ofAgent(fc.record({ force: rarely(true) }), (id, { force }) => ({
+      type: 'retire_agent',
+      agent: id,
+      force,
+    })),
   },
-  { weight: 2, arbitrary: fixed(fc.record({ type: type('drain_agent'), agent })) },
-  { weight: 3, arbitrary: fixed(fc.record({ type: type('resume_agent'), agent })) },
   {
     weight: 5,
-    arbitrary: fixed(
+    arbitrary: fc
+      .constantFrom('drain_agent', 'resume_agent', 'resume_agent')
+      .chain((name) => ofAgent(fc.record({}), (id) => ({ type: name, agent: id }))),
+  },
+  {
+    weight: 6,
+    arbitrary: ofAgent(
       fc.record({
-        type: type('heartbeat'),
-        agents: fc.array(
-          fc.tuple(agent, fc.constantFrom(undefined, 0.25)) as fc.Arbitrary<[string, number?]>,
-          { minLength: 1, maxLength: 5 },
-        ),
+        others: fc.subarray(AGENTS),
+        load: fc.constantFrom(undefined, 0.25),
         health: fc.constantFrom(undefined, undefined, 'healthy', ...HEALTHS),
       }),
+      (id, { others, load, health }) =>
+        defined({
+          type: 'heartbeat',
+          agents: [id, ...others].map((each) => (load === undefined ? [each] : [each, load])),
+          health,
+        }),
     ),
   },
   {
     weight: 4,
-    arbitrary: fixed(
-      fc.record({ type: type('set_membership'), agent, tenant, member: fc.boolean() }),
-    ),
+    arbitrary: ofAgent(fc.record({ tenant, member: fc.boolean() }), (id, rest) => ({
+      type: 'set_membership',
+      agent: id,
+      ...rest,
+    })),
   },
   { weight: 4, arbitrary: fc.constant(() => ({ type: 'check_health' }) as const) },
   { weight: 6, arbitrary: fc.constant(() => ({ type: 'tick' }) as const) },
 );
 
-const after = fc.oneof(
-  { weight: 10, arbitrary: fc.constant(0) },
-  { weight: 4, arbitrary: fc.constantFrom(1, 63, 64, 500, SECOND) },
-  { weight: 4, arbitrary: fc.constantFrom(5 * SECOND, 20 * SECOND, MINUTE, 2 * MINUTE + 1) },
-  { weight: 4, arbitrary: fc.constantFrom(5 * MINUTE, 10 * MINUTE + 1, 31 * MINUTE, HOUR + 1) },
-  { weight: 1, arbitrary: fc.constantFrom(5 * HOUR, 24 * HOUR, 48 * HOUR) },
-  { weight: 1, arbitrary: fc.nat(48 * HOUR) },
-);
+/** What time brings differs by pace: haste makes queues, long waits make leases and points end. */
+const after = (longest: number) =>
+  fc
+    .oneof(
+      { weight: 10, arbitrary: fc.constant(0) },
+      { weight: 4, arbitrary: fc.constantFrom(1, 63, 64, 500, SECOND) },
+      { weight: 5, arbitrary: fc.constantFrom(5 * SECOND, 20 * SECOND, MINUTE, 2 * MINUTE + 1) },
+      { weight: 3, arbitrary: fc.constantFrom(5 * MINUTE, 10 * MINUTE + 1, 31 * MINUTE, HOUR + 1) },
+      { weight: 1, arbitrary: fc.constantFrom(5 * HOUR, 24 * HOUR, 48 * HOUR) },
+      { weight: 1, arbitrary: fc.nat(48 * HOUR) },
+    )
+    .map((ms) => Math.min(ms, longest));
 
 export const script: fc.Arbitrary<Script> = fc.record({
   options,
   agents: fc.uniqueArray(spec, { minLength: 1, maxLength: 6, selector: (each) => each.agentId }),
-  steps: fc.array(fc.record({ after, make }), { minLength: 1, maxLength: 70, size: 'max' }),
+  steps: fc.constantFrom(20 * SECOND, 5 * MINUTE, 31 * MINUTE, 48 * HOUR).chain((longest) =>
+    fc.array(fc.record({ after: after(longest), make }), {
+      minLength: 1,
+      maxLength: 70,
+      size: 'max',
+    }),
+  ),
   ticking: fc.boolean(),
 });
 

@@ -33,26 +33,26 @@ async function follow(query: string, headers: { [name: string]: string } = {}) {
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
+  const frames: Frame[] = [];
+  let rest = '';
   return async (count: number): Promise<Frame[]> => {
-    const complete = () =>
-      text
-        .split('\n\n')
-        .slice(0, -1)
-        .filter((frame) => frame.startsWith('id:'));
-    while (complete().length < count) {
+    while (frames.length < count) {
       const { done, value } = (await reader?.read()) ?? { done: true };
-      if (done) throw new Error(`the stream ended after ${complete().length} events`);
-      text += value;
+      if (done) throw new Error(`the stream ended after ${frames.length} events`);
+      const texts = (rest + value).split('\n\n');
+      rest = texts.pop() ?? '';
+      frames.push(...texts.filter((text) => text.startsWith('id:')).map(toFrame));
     }
-    return complete().map(toFrame);
+    return frames;
   };
 }
+
+const isEvent = checkOf(PoolEvent);
 
 function toFrame(text: string): Frame {
   const fields = Object.fromEntries(text.split('\n').map((line) => line.split(/: (.*)/s)));
   const data = JSON.parse(fields.data ?? '');
-  expect(checkOf(PoolEvent).accepts(data)).toBe(true);
+  expect(isEvent.accepts(data)).toBe(true);
   expect(data.type).toBe(fields.event);
   return { id: Number(fields.id), event: fields.event ?? '', data };
 }

@@ -1,0 +1,227 @@
+/** The subjects of the core benchmark: each takes the same work, one pair at a time. */
+import genericPool from 'generic-pool';
+import { Pool as TarnPool } from 'tarn';
+import type { LeaseCommand, ReleaseCommand } from '../../src/core/command.ts';
+import { DEFAULT_OPTIONS } from '../../src/core/options.ts';
+import { Pool } from '../../src/core/pool.ts';
+import { type NaiveAgent, NaivePool } from './naive-pool.ts';
+
+export type Subject = 'remuda' | 'generic-pool' | 'tarn' | 'naive';
+
+export interface Setup {
+  readonly agents: number;
+  readonly tenants: number;
+  readonly busyShare: number;
+}
+
+export interface Round {
+  readonly pairs: number;
+  readonly ms: number;
+  readonly events: number;
+  readonly rssMb: number;
+}
+
+const BUSY_SHARE = 0.6;
+const BATCH = 1_000;
+const START = 1_760_000_000_000;
+/** Virtual time between two pairs: a thousand pairs a second. */
+const STEP_MS = 1;
+/** Slow subjects do fewer pairs: a round ends after this. */
+const ROUND_MS = 2_000;
+
+const KINDS = [
+  { purpose: 'music', tools: ['music'] },
+  { purpose: 'ai_companion', tools: ['chat'] },
+  { purpose: 'moderation', tools: [] },
+];
+
+/** A small generator (xorshift32), so that every run draws the same. */
+export function random(seed = 1): (below: number) => number {
+  let x = seed;
+  return (below) => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return (x >>> 0) % below;
+  };
+}
+
+export async function makeSubject(
+  subject: Subject,
+  agents: number,
+  tenants: number,
+): Promise<{ setup: Setup; round: () => Promise<Round> }> {
+  const setup = { agents, tenants, busyShare: BUSY_SHARE };
+  switch (subject) {
+    case 'remuda':
+      return { setup, round: remuda(agents, tenants) };
+    case 'naive':
+      return { setup, round: naive(agents) };
+    case 'generic-pool':
+      return { setup, round: await generic(agents) };
+    case 'tarn':
+      return { setup, round: await tarn(agents) };
+  }
+}
+
+function remuda(agents: number, tenants: number): () => Promise<Round> {
+  const pool = new Pool(DEFAULT_OPTIONS);
+  const draw = random();
+  let now = START;
+  let events = 0;
+  for (let from = 0; from < agents; from += 10_000) {
+    pool.execute(
+      {
+        type: 'register',
+        agents: Array.from({ length: Math.min(10_000, agents - from) }, (_, i) => ({
+          agentId: `agent-${from + i}`,
+          specialization: 'general',
+          tools: ['music', 'chat'],
+          tier: (['lite', 'standard', 'premium'] as const)[(from + i) % 3] ?? 'standard',
+          slots: 1,
+          costPerHour: 0,
+          labels: {},
+          protected: false,
+          memberships: [],
+        })),
+      },
+      now,
+    );
+    pool.takeEvents();
+  }
+  const busy = Math.floor(agents * BUSY_SHARE);
+  // Lease ids are kept as numbers and spelled anew for each command, as a client would send them.
+  const rows = new Int32Array(busy);
+  const generations = new Int32Array(busy);
+  const keep = (slot: number, id: string) => {
+    const [, row, generation] = id.split('-');
+    rows[slot] = Number(row);
+    generations[slot] = Number(generation);
+  };
+  const release = (slot: number): ReleaseCommand => ({
+    type: 'release',
+    lease: `lse-${rows[slot]}-${generations[slot]}`,
+  });
+  const request = (tenant: number): LeaseCommand => {
+    const kind = KINDS[tenant % KINDS.length];
+    return {
+      type: 'lease',
+      tenant: `1${100_000_000_000_000 + tenant * 7919}`,
+      reuse: false,
+      ...kind,
+    };
+  };
+  const grant = (command: LeaseCommand): string => {
+    const outcome = pool.execute(command, now);
+    if (outcome.outcome !== 'granted') throw new Error(`expected a grant: ${outcome.outcome}`);
+    return outcome.leases[0]?.leaseId ?? '';
+  };
+  for (let slot = 0; slot < busy; slot++) keep(slot, grant(request(draw(tenants))));
+  pool.takeEvents();
+  // Every tenant has been here once, so none is new and all have a warm agent or have lost it.
+  for (let tenant = 0; tenant < tenants; tenant++) {
+    const slot = draw(busy);
+    pool.execute(release(slot), now);
+    keep(slot, grant(request(tenant)));
+    pool.takeEvents();
+    now += STEP_MS / 10;
+  }
+  return async () => {
+    let ms = 0;
+    let pairs = 0;
+    events = 0;
+    while (ms < ROUND_MS) {
+      const slots = [...new Set(Array.from({ length: BATCH }, () => draw(busy)))];
+      const releases = slots.map(release);
+      const requests = slots.map(() => request(draw(tenants)));
+      const ids = new Array<string>(slots.length);
+      const startedAt = performance.now();
+      for (let i = 0; i < slots.length; i++) {
+        pool.execute(releases[i] as ReleaseCommand, now);
+        ids[i] = grant(requests[i] as LeaseCommand);
+        events += pool.takeEvents().length;
+        now += STEP_MS;
+      }
+      ms += performance.now() - startedAt;
+      pairs += slots.length;
+      slots.forEach((slot, i) => {
+        keep(slot, ids[i] as string);
+      });
+    }
+    return { pairs, ms, events, rssMb: process.resourceUsage().maxRSS / 1024 };
+  };
+}
+
+function naive(agents: number): () => Promise<Round> {
+  const pool = new NaivePool(agents, START);
+  return async () => pairs(pool, agents);
+}
+
+async function pairs(pool: NaivePool, agents: number): Promise<Round> {
+  const draw = random(7);
+  const held: NaiveAgent[] = pool.takeFirst(Math.floor(agents * BUSY_SHARE));
+  let done = 0;
+  const startedAt = performance.now();
+  let now = START;
+  while (performance.now() - startedAt < ROUND_MS) {
+    const slot = draw(held.length);
+    pool.release(held[slot] as NaiveAgent);
+    held[slot] = pool.allocate(`tenant-${draw(1_000_000)}`, ['music'], now);
+    now += STEP_MS;
+    done++;
+  }
+  const ms = performance.now() - startedAt;
+  for (const agent of held) pool.release(agent);
+  return { pairs: done, ms, events: 0, rssMb: process.resourceUsage().maxRSS / 1024 };
+}
+
+async function generic(agents: number): Promise<() => Promise<Round>> {
+  let made = 0;
+  const pool = genericPool.createPool(
+    { create: async () => ({ id: made++ }), destroy: async () => {} },
+    { max: agents, min: 0, maxWaitingClients: agents },
+  );
+  const held: { id: number }[] = [];
+  for (let i = 0; i < Math.floor(agents * BUSY_SHARE); i++) held.push(await pool.acquire());
+  return () =>
+    turns(held, async (one) => {
+      await pool.release(one);
+      return pool.acquire();
+    });
+}
+
+async function tarn(agents: number): Promise<() => Promise<Round>> {
+  let made = 0;
+  const pool = new TarnPool<{ id: number }>({
+    create: async () => ({ id: made++ }),
+    destroy: () => {},
+    min: 0,
+    max: agents,
+    idleTimeoutMillis: 3_600_000,
+    reapIntervalMillis: 3_600_000,
+  });
+  const held: { id: number }[] = [];
+  for (let i = 0; i < Math.floor(agents * BUSY_SHARE); i++) {
+    held.push(await pool.acquire().promise);
+  }
+  return () =>
+    turns(held, async (one) => {
+      pool.release(one);
+      return pool.acquire().promise;
+    });
+}
+
+async function turns<T>(held: T[], pair: (one: T) => Promise<T>): Promise<Round> {
+  const draw = random(3);
+  let done = 0;
+  const startedAt = performance.now();
+  while (performance.now() - startedAt < ROUND_MS) {
+    for (let i = 0; i < 10; i++) {
+      const slot = draw(held.length);
+      held[slot] = await pair(held[slot] as T);
+      done++;
+    }
+  }
+  const ms = performance.now() - startedAt;
+  return { pairs: done, ms, events: 0, rssMb: process.resourceUsage().maxRSS / 1024 };
+}
