@@ -9,7 +9,16 @@ import type { HealthCause } from './event.ts';
 import { LIGHT_LOAD, LOAD_WINDOW_MS, MEDIUM_LOAD } from './limits.ts';
 import { Names } from './names.ts';
 import { DRAINING, LEASED, OFFLINE, type Profile, READY, UNHEALTHY } from './profiles.ts';
-import { type Columns, doubleColumn, grown, NONE, wordColumn } from './rows.ts';
+import {
+  allocateRows,
+  type Columns,
+  doubleColumn,
+  doublesOf,
+  grown,
+  grownRows,
+  NONE,
+  wordColumn,
+} from './rows.ts';
 import type { Labels } from './words.ts';
 
 const WORDS = 32;
@@ -76,8 +85,8 @@ export class AgentTable {
   constructor(profiles: readonly Profile[], capacity = 64) {
     this.#profiles = profiles;
     this.#capacity = capacity;
-    this.#i32 = new Int32Array(capacity * WORDS);
-    this.#f64 = new Float64Array(this.#i32.buffer);
+    this.#i32 = allocateRows(capacity * WORDS);
+    this.#f64 = doublesOf(this.#i32);
     this.#stamps = new Int32Array(capacity);
     this.#heartbeatAt = new Float64Array(capacity);
     this.#load = new Float32Array(capacity).fill(Number.NaN);
@@ -471,8 +480,8 @@ export class AgentTable {
     let capacity = this.#capacity;
     while (capacity < least) capacity *= 2;
     this.#capacity = capacity;
-    this.#i32 = grown(this.#i32, capacity * WORDS);
-    this.#f64 = new Float64Array(this.#i32.buffer);
+    this.#i32 = grownRows(this.#i32, capacity * WORDS);
+    this.#f64 = doublesOf(this.#i32);
     this.#stamps = grown(this.#stamps, capacity);
     this.#heartbeatAt = grown(this.#heartbeatAt, capacity);
     this.#load = grown(this.#load, capacity, Number.NaN);

@@ -10,34 +10,44 @@ import { leaseId, parseLeaseId } from './ids.ts';
 import { ENDED_LEASES_KEPT } from './limits.ts';
 import type { Requirement } from './profiles.ts';
 import type { Purposes } from './purposes.ts';
-import { type Columns, doubleColumn, grown, NONE, wordColumn } from './rows.ts';
+import {
+  allocateRows,
+  type Columns,
+  doubleColumn,
+  doublesOf,
+  grownRows,
+  NONE,
+  wordColumn,
+} from './rows.ts';
 import type { TenantTable } from './tenants.ts';
 import type { Metadata } from './words.ts';
 
 const WORDS = 32;
 const DOUBLES = WORDS / 2;
-// Doubles of a row.
+// The first cache line: five doubles …
 const TOKEN = 0;
 const ALLOCATED_AT = 1;
 const ACTIVITY_AT = 2;
 const ENDS_AT = 3;
-const ACTIVITY_SEQUENCE = 4;
-const ENDED_AT = 5;
 /** When the deadlines will look at this row; not durable. */
-const LOOK_AT = 6;
-// 32-bit words of a row, after the doubles.
-const TENANT = 14;
-const AGENT = 15;
-const BITS = 16;
-const GENERATION = 17;
-const NEXT_OF_TENANT = 18;
-const PREVIOUS_OF_TENANT = 19;
-const NEXT_OF_AGENT = 20;
-const PREVIOUS_OF_AGENT = 21;
-const NEXT_IDLE = 22;
-const PREVIOUS_IDLE = 23;
-const PURPOSE = 24;
-const IDLE_TIMEOUT = 25;
+const LOOK_AT = 4;
+// … and six 32-bit words.
+const TENANT = 10;
+const AGENT = 11;
+const BITS = 12;
+const GENERATION = 13;
+const PURPOSE = 14;
+const IDLE_TIMEOUT = 15;
+// The second cache line: two doubles …
+const ACTIVITY_SEQUENCE = 8;
+const ENDED_AT = 9;
+// … and the links of the lists that the lease is on.
+const NEXT_OF_TENANT = 20;
+const PREVIOUS_OF_TENANT = 21;
+const NEXT_OF_AGENT = 22;
+const PREVIOUS_OF_AGENT = 23;
+const NEXT_IDLE = 24;
+const PREVIOUS_IDLE = 25;
 
 const REFERENCES = 4;
 const REQUIREMENT = 0;
@@ -106,8 +116,8 @@ export class LeaseTable {
     this.#tenants = tenants;
     this.purposes = purposes;
     this.#capacity = capacity;
-    this.#i32 = new Int32Array(capacity * WORDS);
-    this.#f64 = new Float64Array(this.#i32.buffer);
+    this.#i32 = allocateRows(capacity * WORDS);
+    this.#f64 = doublesOf(this.#i32);
   }
 
   /** Live leases. */
@@ -177,7 +187,7 @@ export class LeaseTable {
     const tenant = this.#i32[at + TENANT];
     const agent = this.#i32[at + AGENT];
     this.#touched ^=
-      this.#i32[at + PURPOSE] ^ this.#tenants.held(tenant) ^ this.#agents.used(agent);
+      this.#i32[at + NEXT_IDLE] ^ this.#tenants.held(tenant) ^ this.#agents.used(agent);
     if (this.#references[row * REFERENCES] === this.#tenants.names.name(tenant)) this.#touched++;
     if (this.#references[row * REFERENCES] === this.#agents.names.name(agent)) this.#touched++;
   }
@@ -186,7 +196,7 @@ export class LeaseTable {
   warmUpNext(): void {
     const row = this.nextRow();
     if (row >= this.#rows) return;
-    this.#touched ^= this.#i32[row * WORDS] ^ this.#i32[row * WORDS + PURPOSE];
+    this.#touched ^= this.#i32[row * WORDS] ^ this.#i32[row * WORDS + NEXT_IDLE];
     if (this.#references[row * REFERENCES] === this.#id) this.#touched++;
   }
 
@@ -491,7 +501,7 @@ export class LeaseTable {
 
   #grow(): void {
     this.#capacity *= 2;
-    this.#i32 = grown(this.#i32, this.#capacity * WORDS);
-    this.#f64 = new Float64Array(this.#i32.buffer);
+    this.#i32 = grownRows(this.#i32, this.#capacity * WORDS);
+    this.#f64 = doublesOf(this.#i32);
   }
 }

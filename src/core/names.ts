@@ -5,14 +5,14 @@
  * in one array of numbers: a look-up waits for one place in memory where a Map waits for three,
  * and growing moves numbers only, so that a million names move in about ten milliseconds.
  */
-import { grown } from './rows.ts';
+import { allocateRows, grown } from './rows.ts';
 
 const LEAST_SLOTS = 64;
 /** A slot is two words: the name's hash, and its index plus one (0 = the slot is empty). */
 const SLOT = 2;
 
 export class Names {
-  #slots = new Int32Array(LEAST_SLOTS * SLOT);
+  #slots = allocateRows(LEAST_SLOTS * SLOT);
   #mask: number = LEAST_SLOTS - 1;
   #names: (string | undefined)[] = [];
   /** By index, so that a name can be removed without hashing it again. */
@@ -123,7 +123,7 @@ export class Names {
   #grow(): void {
     const slots = (this.#mask + 1) * 2;
     this.#mask = slots - 1;
-    this.#slots = new Int32Array(slots * SLOT);
+    this.#slots = allocateRows(slots * SLOT);
     for (let index = 0; index < this.#names.length; index++) {
       if (this.#names[index] !== undefined) this.#place(this.#hashes[index], index);
     }

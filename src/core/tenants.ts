@@ -9,7 +9,7 @@
 import type { AgentTable } from './agents.ts';
 import { MAX_AFFINITY, MAX_TENANTS } from './limits.ts';
 import { Names } from './names.ts';
-import { type Columns, grown, NONE, wordColumn } from './rows.ts';
+import { allocateRows, type Columns, grownRows, NONE, wordColumn } from './rows.ts';
 
 const WORDS = 16;
 const WARM_AGENT = 0;
@@ -40,7 +40,7 @@ export class TenantTable {
     this.#agents = agents;
     this.#affinitySize = Math.min(affinitySize, MAX_AFFINITY);
     this.#capacity = capacity;
-    this.#i32 = new Int32Array(capacity * WORDS);
+    this.#i32 = allocateRows(capacity * WORDS);
   }
 
   get size(): number {
@@ -225,6 +225,6 @@ export class TenantTable {
     let capacity = this.#capacity;
     while (capacity < least) capacity *= 2;
     this.#capacity = capacity;
-    this.#i32 = grown(this.#i32, capacity * WORDS);
+    this.#i32 = grownRows(this.#i32, capacity * WORDS);
   }
 }

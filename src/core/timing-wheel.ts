@@ -6,7 +6,7 @@
  * owner looks at the true deadline and arms it again. Leases are renewed and released far more
  * often than they time out, so most deadlines never touch the wheel a second time.
  */
-import { grown, NONE } from './rows.ts';
+import { allocateRows, doublesOf, grownRows, NONE } from './rows.ts';
 
 const TICK_MS = 64;
 const SLOTS = 32;
@@ -23,8 +23,8 @@ const SLOT = 4;
 export class TimingWheel {
   /** A row is half a cache line: a double, when it fires in ms since 1970, and three words. */
   #capacity = 64;
-  #f64 = new Float64Array(this.#capacity * DOUBLES);
-  #i32 = new Int32Array(this.#f64.buffer);
+  #i32 = allocateRows(this.#capacity * WORDS);
+  #f64 = doublesOf(this.#i32);
   readonly #heads = new Int32Array(LEVELS * SLOTS).fill(NONE);
   readonly #occupied = new Int32Array(LEVELS);
   /** All ticks before this one have been emptied. */
@@ -192,8 +192,8 @@ export class TimingWheel {
     let capacity = this.#capacity;
     while (capacity < least) capacity *= 2;
     this.#capacity = capacity;
-    this.#f64 = grown(this.#f64, capacity * DOUBLES);
-    this.#i32 = new Int32Array(this.#f64.buffer);
+    this.#i32 = grownRows(this.#i32, capacity * WORDS);
+    this.#f64 = doublesOf(this.#i32);
   }
 }
 

@@ -1,6 +1,5 @@
 /**
- * Query strings and path parameters. They are text by nature, so numbers and booleans are read
- * from it, strictly: what does not read as what the schema wants is a fault, never a guess.
+ * Query strings. They are text by nature, so numbers and booleans are read from it, strictly: what does not read as what the schema wants is a fault, never a guess.
  */
 import { type Fault, type FaultList, faultAt, findFaults, type SchemaNode } from './faults.ts';
 import { quote } from './json-words.ts';
@@ -36,13 +35,6 @@ export function readQuery(schema: SchemaNode | undefined, text: string): Read {
   const total = faults.length + shape.total;
   if (total > 0) return { faults: { faults: [...faults, ...shape.faults], total } };
   return { value: values };
-}
-
-/** Checks path parameters, which the router has decoded. All of them are text. */
-export function readParams(schema: SchemaNode | undefined, params: unknown): Read {
-  if (schema === undefined) return { value: {} };
-  const faults = findFaults(schema, params);
-  return faults.total > 0 ? { faults } : { value: params };
 }
 
 function decode(text: string): string | null {

@@ -76,7 +76,8 @@ export function createApp(context: ServerContext): FastifyInstance {
     mode: 'static',
     specification: { document: openApiDocument(context.version) as never },
   });
-  void app.register(swaggerUi, { routePrefix: '/docs' });
+  // No badge of an online validator: the page must not call anybody else.
+  void app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { validatorUrl: null } });
   return app;
 }
 

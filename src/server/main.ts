@@ -3,12 +3,13 @@
  * then opens the journal and rebuilds the pool. Importing this starts nothing.
  */
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { SystemClock } from '../adapters/clock.ts';
 import { openJournal } from '../adapters/journals/open.ts';
 import { snapshotsOf } from '../adapters/snapshots.ts';
 import { Host } from '../host/host.ts';
-import type { PoolHost } from '../host/host-api.ts';
+import { NotReadyError, type PoolHost } from '../host/host-api.ts';
 import type { Clock } from '../host/ports.ts';
 import { Alerts } from './alerts.ts';
 import { createApp } from './app.ts';
@@ -27,14 +28,15 @@ const ALERT_INTERVAL_MS = 5_000;
 /** Requests in flight get this long; what is left of the ten seconds is for the journal. */
 const DRAIN_MS = 7_000;
 const CLOSE_IDLE_MS = 50;
+const OPENING_MS = 1_000;
 
 export interface ServeOptions {
   readonly config: Config;
   readonly logger: Logger;
   /** Encrypts credentials; without one they are refused. */
   readonly sealer?: Sealer | null;
-  /** A pool that is open already; the journal of the configuration is opened unless given. */
-  readonly host?: PoolHost;
+  /** A pool, or one that is being opened; unless given, the journal of the configuration is opened. */
+  readonly host?: PoolHost | Promise<PoolHost>;
   readonly clock?: Clock;
 }
 
@@ -57,7 +59,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const app = createApp(context);
   await app.listen({ host: config.server.host, port: config.server.port });
   const { port } = app.server.address() as AddressInfo;
-  const opening = open(options, clock).then((host) => slot.fill(host));
+  const opening = (async () => {
+    const host = await (options.host ?? openHost(config, logger, clock));
+    if (!context.stopping.isStopping) return slot.fill(host);
+    await host.close();
+    throw new NotReadyError('stopping');
+  })();
   // Whoever awaits `ready` hears of it; nobody has to.
   opening.catch(() => {});
   const alerting = watchAlerts(context);
@@ -71,15 +78,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       return stopped;
     },
   };
+}
 
-  async function open({ host }: ServeOptions, time: Clock): Promise<PoolHost> {
-    if (host) return host;
-    const journal = openJournal(config.journal.url);
-    const log = logger.child({ component: 'pool' });
-    const pool = poolOptions(config);
-    const snapshot = snapshotsOf(config.journal.url, pool);
-    return Host.open({ journal, clock: time, options: pool, log, snapshot });
-  }
+function openHost(config: Config, logger: Logger, clock: Clock): Promise<PoolHost> {
+  const journal = openJournal(config.journal.url);
+  const log = logger.child({ component: 'pool' });
+  const pool = poolOptions(config);
+  const snapshot = snapshotsOf(config.journal.url, pool);
+  return Host.open({ journal, clock, options: pool, log, snapshot });
 }
 
 function createContext(options: ServeOptions, host: PoolHost, clock: Clock): ServerContext {
@@ -141,7 +147,8 @@ async function stop(
   await closed;
   clearInterval(closeIdle);
   clearTimeout(cut);
-  await opening.catch(() => {});
+  // A pool that is still being opened has promised nobody anything; it closes itself when it is.
+  await Promise.race([opening.catch(() => {}), sleep(OPENING_MS, undefined, { ref: false })]);
   await host.close();
 }
 

@@ -30,15 +30,16 @@ export class GroupCommitJournal implements Journal {
   #bytes = 0;
   #epoch = 0;
   #at = 0;
-  /** Settles, never rejects, when everything handed on so far has been written or has failed. */
-  #writing: Promise<void> = Promise.resolve();
+  /** The batches in line, oldest first. Each settles, never rejects, once written or failed. */
+  readonly #inLine: Promise<void>[] = [];
   #failure: Error | null = null;
 
   constructor(journal: Journal, options: GroupCommitOptions = {}) {
     this.#journal = journal;
     this.name = journal.name;
     this.#batchEvents = options.batchEvents ?? BATCH_EVENTS;
-    this.#mostInFlight = options.mostInFlight ?? MOST_IN_FLIGHT;
+    // With less there would be nothing in line to wait for.
+    this.#mostInFlight = Math.max(this.#batchEvents, options.mostInFlight ?? MOST_IN_FLIGHT);
   }
 
   /** What the events took as bytes, so far. */
@@ -68,7 +69,7 @@ export class GroupCommitJournal implements Journal {
       this.#handOn(this.#collected.splice(0, this.#batchEvents));
     }
     while (this.#accepted - this.#durable > this.#mostInFlight && this.#failure === null) {
-      await this.#writing;
+      await this.#inLine[0];
     }
     if (this.#failure) throw this.#failure;
   }
@@ -106,7 +107,7 @@ export class GroupCommitJournal implements Journal {
 
   async #flush(): Promise<void> {
     if (this.#collected.length > 0) this.#handOn(this.#collected.splice(0));
-    await this.#writing;
+    await this.#inLine.at(-1);
     if (this.#failure) throw this.#failure;
   }
 
@@ -115,18 +116,18 @@ export class GroupCommitJournal implements Journal {
     const first = this.#accepted - this.#collected.length - events.length + 1;
     const batch = { first, count: events.length, epoch: this.#epoch, at: this.#at, payload };
     this.#bytes += payload.length;
-    const before = this.#writing;
-    this.#writing = this.#write(before, batch);
+    this.#inLine.push(this.#write(this.#inLine.at(-1), batch));
   }
 
-  async #write(before: Promise<void>, batch: Batch): Promise<void> {
+  async #write(before: Promise<void> | undefined, batch: Batch): Promise<void> {
     await before;
-    if (this.#failure) return;
     try {
-      await this.#journal.append(batch);
+      // What follows a batch that failed has no place in the journal.
+      if (this.#failure === null) await this.#journal.append(batch);
       this.#durable = batch.first + batch.count - 1;
     } catch (error) {
       this.#failure = error as Error;
     }
+    this.#inLine.shift();
   }
 }

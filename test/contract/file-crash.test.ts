@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FileJournal } from '../../src/adapters/journals/file.ts';
 import { expectFault, readAll } from './exercise-journal.ts';
-import { AppendChild, type ChildOptions, temporary, whyNoTrace } from './file-tools.ts';
+import { type ChildOptions, startChild, temporary, whyNoTrace } from './file-tools.ts';
 
 interface Found {
   readonly lastEvent: number;
@@ -44,7 +44,7 @@ describe('a process killed while it appends', () => {
     let total = 0;
     for (let life = 1; life <= 12; life++) {
       const payloadBytes = [100, 5_000, 70_000][life % 3]!;
-      const child = new AppendChild({ directory, payloadBytes });
+      const child = startChild({ directory, payloadBytes });
       await child.until('acknowledged');
       await new Promise((resolve) => setTimeout(resolve, 5 + ((life * 37) % 120)));
       await child.kill();
@@ -59,7 +59,7 @@ describe('a process killed while it appends', () => {
     const directory = await temporary();
     for (let life = 1; life <= 6; life++) {
       const payloadBytes = 20_000;
-      const child = new AppendChild({ directory, payloadBytes, snapshotEvery: 25 });
+      const child = startChild({ directory, payloadBytes, snapshotEvery: 25 });
       await child.until('acknowledged');
       await new Promise((resolve) => setTimeout(resolve, 100 + life * 50));
       await child.kill();
@@ -78,7 +78,7 @@ describe('a process killed while it appends', () => {
 describe('a second process', () => {
   it('is refused with the first one’s number, and let in when that one was killed', async () => {
     const directory = await temporary();
-    const child = new AppendChild({ directory });
+    const child = startChild({ directory });
     await child.until('acknowledged');
     const journal = new FileJournal(directory);
     const { message } = await expectFault(journal.open(), 'fenced');
@@ -103,18 +103,24 @@ if (noTrace) console.warn(`Skipped: crashes at chosen system calls: ${noTrace}.`
 
 describe.skipIf(noTrace)('watched by strace', () => {
   const traced = (options: ChildOptions, ...args: string[]) =>
-    new AppendChild({ ...options, through: ['strace', '-f', '-qq', ...args] });
+    startChild({ ...options, through: ['strace', '-f', '-qq', ...args] });
 
   it('syncs before each acknowledgement', async () => {
     const directory = await temporary();
     const log = join(directory, 'trace');
-    const child = traced({ directory, batches: 40 }, '-e', 'trace=fdatasync,write', '-o', log);
+    const child = traced(
+      { directory, batches: 40 },
+      '-e',
+      'trace=fsync,fdatasync,write',
+      '-o',
+      log,
+    );
     await child.until('done');
     await child.kill();
     let isSynced = true;
     let acknowledged = 0;
     for (const line of (await readFile(log, 'utf8')).split('\n')) {
-      if (/fdatasync.*= 0$/.test(line)) isSynced = true;
+      if (/f(data)?sync.*= 0$/.test(line)) isSynced = true;
       if (!line.includes('"acknowledged ')) continue;
       expect(isSynced).toBe(true);
       isSynced = false;
@@ -141,7 +147,7 @@ describe.skipIf(noTrace)('watched by strace', () => {
 
   it('keeps nothing of a batch whose sync failed, even if it dies at once', async () => {
     const directory = await temporary();
-    const inject = 'inject=fdatasync:error=EIO:when=20';
+    const inject = 'inject=fsync,fdatasync:error=EIO:when=20';
     const child = traced({ directory }, '-e', inject, '-o', '/dev/null');
     await child.until('failed');
     await child.kill();

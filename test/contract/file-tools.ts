@@ -106,7 +106,6 @@ export class AppendChild {
     this.process = spawn(command!, args, { stdio, detached: true });
     this.process.stdout!.setEncoding('utf8').on('data', (text: string) => this.#take(text));
     this.exit = new Promise((resolve) => this.process.once('close', () => resolve()));
-    onTestFinished(() => this.kill());
   }
 
   #take(text: string): void {
@@ -146,4 +145,11 @@ export class AppendChild {
       process.kill(-pid, 'SIGKILL');
     await this.exit;
   }
+}
+
+/** One that does not outlive its test. */
+export function startChild(options: ChildOptions): AppendChild {
+  const child = new AppendChild(options);
+  onTestFinished(() => child.kill());
+  return child;
 }

@@ -133,7 +133,7 @@ export class NaivePool extends NaiveRules {
     const found = this.search(wish);
     let victims = this.victims(wish, priority, count - found.length, found);
     const fits = (agent: Agent, ...all: Demand[]) => all.every((d) => !this.mismatch(agent, d));
-    const sooner = this.heads.filter((ticket) => ticket.rank >= rank);
+    const sooner = this.heads.filter((ticket) => this.before(ticket, draft) < 0);
     if (
       victims.length > 0 &&
       sooner.some((t) => this.agents.some((a) => fits(a, demand, t.demand)))

@@ -1,9 +1,12 @@
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NotReadyError, type PoolHost } from '../../src/host/host-api.ts';
 import { ENDPOINTS } from '../../src/protocol/endpoints.ts';
 import { ERRORS } from '../../src/protocol/errors.ts';
+import { serve } from '../../src/server/main.ts';
+import { readVersion } from '../../src/server/version.ts';
 import { rawRequest, sendRaw } from './raw.ts';
-import { start, type TestServer } from './support.ts';
+import { start, type TestServer, testConfig } from './support.ts';
 
 let server: TestServer;
 
@@ -29,14 +32,14 @@ describe('the service', () => {
 
   test('is alive and ready', async () => {
     const alive = await server.call('GET', '/healthz');
-    expect([alive.status, alive.json]).toEqual([200, { status: 'ok', version: '0.1.0' }]);
+    expect([alive.status, alive.json]).toEqual([200, { status: 'ok', version: readVersion() }]);
     expect((await server.call('GET', '/readyz')).json.status).toBe('ready');
   });
 
   test('gives its figures', async () => {
     const { json } = await server.call('GET', '/v1/stats');
     expect(json).toMatchObject({
-      version: '0.1.0',
+      version: readVersion(),
       agents: {
         total: 2,
         by_health: { healthy: 2, degraded: 0, unhealthy: 0 },
@@ -158,6 +161,55 @@ describe('a pool that is not ready', () => {
     expect((await server.call('GET', '/healthz')).status).toBe(200);
     expect((await server.call('GET', '/v1/leases/x')).status).toBe(404);
     expect((await server.call('GET', '/metrics')).text).toContain('\nremuda_ready 0\n');
+  });
+});
+
+describe('a pool that is being opened', () => {
+  test('says so, and takes commands as soon as it can', async () => {
+    const opening = Promise.withResolvers<PoolHost>();
+    const logger = pino({ level: 'silent' });
+    const starting = await serve({ config: testConfig(), logger, host: opening.promise });
+    const get = async (path: string) => {
+      const response = await fetch(starting.url + path);
+      return { status: response.status, body: await response.text() };
+    };
+    expect((await get('/healthz')).status).toBe(200);
+    for (const path of [
+      '/readyz',
+      '/v1/stats',
+      '/v1/leases/x',
+      '/v1/events',
+      '/v1/events?last_event_id=0',
+    ]) {
+      const { status, body } = await get(path);
+      expect([path, status]).toEqual([path, 503]);
+      expect(JSON.parse(body)).toMatchObject({
+        code: 'NOT_READY',
+        detail: 'The pool is starting: it is reading its journal.',
+      });
+    }
+    expect((await get('/metrics')).body).toContain('remuda_ready 0');
+    server = await start();
+    opening.resolve(server.host);
+    await starting.ready;
+    expect((await get('/readyz')).status).toBe(200);
+    expect((await get('/v1/stats')).status).toBe(200);
+    await starting.stop();
+    await server.stop();
+  });
+
+  test('can be stopped before it is open', async () => {
+    const opening = Promise.withResolvers<PoolHost>();
+    const logger = pino({ level: 'silent' });
+    const starting = await serve({ config: testConfig(), logger, host: opening.promise });
+    await starting.stop();
+    let isClosed = false;
+    const close = async () => {
+      isClosed = true;
+    };
+    opening.resolve({ close } as unknown as PoolHost);
+    await expect(starting.ready).rejects.toThrow('stopping');
+    expect(isClosed).toBe(true);
   });
 });
 

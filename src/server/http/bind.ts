@@ -8,7 +8,7 @@ import type { EndpointSpec, Input } from '../../protocol/endpoint.ts';
 import { type FaultList, faultAt, findFaults, type SchemaNode } from '../../protocol/faults.ts';
 import { strict } from '../../protocol/fields.ts';
 import { invalidRequest, problem } from '../../protocol/problem.ts';
-import { readParams, readQuery } from '../../protocol/query.ts';
+import { readQuery } from '../../protocol/query.ts';
 import { checkOf, joinFaults } from '../../protocol/validate.ts';
 import type { ServerContext } from '../context.ts';
 import { type Answer, problemAnswer } from './answer.ts';
@@ -29,6 +29,7 @@ export type Handler<P extends TSchema, Q extends TSchema, B extends TSchema> = (
 ) => Promise<Answer | null> | Answer | null;
 
 const NO_BODY = strict({});
+const NOTHING = { value: {} };
 
 export function bind<P extends TSchema, Q extends TSchema, B extends TSchema>(
   app: FastifyInstance,
@@ -78,9 +79,11 @@ type ReadInput = { readonly value: unknown } | { readonly faults: FaultList };
 function readerOf<P extends TSchema, Q extends TSchema, B extends TSchema>(
   endpoint: EndpointSpec<P, Q, B>,
 ): (request: FastifyRequest) => ReadInput {
+  const params = endpoint.params ? checkOf<TSchema>(endpoint.params) : null;
   const body = endpoint.body ? checkOf<TSchema>(endpoint.body) : null;
   const noBody = checkOf<TSchema>(NO_BODY);
   const headers = endpoint.headers ?? [];
+  const querySchema = endpoint.query as SchemaNode | undefined;
   const explainBody = (value: unknown): FaultList | null => {
     if (value !== undefined) return (body ?? noBody).explain(value);
     if (body === null || endpoint.bodyOptional === true) return null;
@@ -90,16 +93,10 @@ function readerOf<P extends TSchema, Q extends TSchema, B extends TSchema>(
     const url = request.raw.url ?? '';
     const mark = url.indexOf('?');
     const faults: FaultList[] = [];
-    const note = <V>(part: { value: V } | { faults: FaultList }): V | undefined => {
-      if ('value' in part) return part.value;
-      faults.push(part.faults);
-      return undefined;
-    };
-    const params = note(readParams(endpoint.params as SchemaNode | undefined, request.params));
-    const query =
-      mark < 0
-        ? {}
-        : note(readQuery(endpoint.query as SchemaNode | undefined, url.slice(mark + 1)));
+    const paramFaults = params?.explain(request.params) ?? null;
+    if (paramFaults !== null) faults.push(paramFaults);
+    const query = mark < 0 ? NOTHING : readQuery(querySchema, url.slice(mark + 1));
+    if ('faults' in query) faults.push(query.faults);
     for (const { name, schema } of headers) {
       const value = request.raw.headers[name.toLowerCase()];
       const found = value === undefined ? null : findFaults(schema as SchemaNode, value);
@@ -108,7 +105,8 @@ function readerOf<P extends TSchema, Q extends TSchema, B extends TSchema>(
     const bodyFaults = explainBody(request.body);
     if (bodyFaults !== null) faults.push(bodyFaults);
     if (faults.length > 0) return { faults: joinFaults(faults) };
-    return { value: { params, query, body: request.body ?? {} } };
+    const values = 'value' in query ? query.value : {};
+    return { value: { params: request.params, query: values, body: request.body ?? {} } };
   };
 }
 

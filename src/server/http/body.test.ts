@@ -32,7 +32,10 @@ describe('a body', () => {
 
   test('that is not UTF-8 is refused', () => {
     const problem = problemOf(() => parse(Buffer.from([0x22, 0xff, 0x22])));
-    expect(problem).toMatchObject({ code: 'INVALID_REQUEST', detail: /UTF-8/ });
+    expect(problem).toMatchObject({
+      code: 'INVALID_REQUEST',
+      detail: expect.stringMatching(/UTF-8/),
+    });
   });
 
   test('that is not JSON is refused with the place', () => {

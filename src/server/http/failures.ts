@@ -7,8 +7,9 @@ import { type Problem, problem, retryAfterSec } from '../../protocol/problem.ts'
 import type { Logger } from '../logger.ts';
 import { HttpProblem } from './http-problem.ts';
 
+/** `detail` is a phrase of the host, such as "stopping". */
 export function notReady(detail: string): Problem {
-  return problem('NOT_READY', detail, { retry_after_sec: retryAfterSec('NOT_READY') });
+  return problem('NOT_READY', sentence(detail), { retry_after_sec: retryAfterSec('NOT_READY') });
 }
 
 /** `bodyLimit` is that of the route, for the message. */
@@ -18,7 +19,7 @@ export function problemOf(
   bodyLimit: number = LIMITS.bodyBytes,
 ): Problem {
   if (error instanceof HttpProblem) return error.problem;
-  if (error instanceof NotReadyError) return notReady(sentence(error.message));
+  if (error instanceof NotReadyError) return notReady(error.message);
   const known = frameworkProblem(error as Partial<FastifyError>, bodyLimit);
   if (known) return known;
   const id = randomUUID();

@@ -129,7 +129,7 @@ class Follower {
     const salts = [view.getUint32(at + 8), view.getUint32(at + 12)] as const;
     const stored: Sum = { a: view.getInt32(at + 16), b: view.getInt32(at + 20) };
     const commits = view.getUint32(at + 4) !== 0;
-    const isOfRound = salts[0] === this.#salts[0] && salts[1] === this.#salts[1];
+    const isOfRound = this.#isOfRound(salts);
     const follows = (previous: Sum | null) =>
       isOfRound && previous !== null && isSame(this.#sumOf(block, at, previous), stored);
 
@@ -153,6 +153,16 @@ class Follower {
     this.#previous = stored;
     this.#previousCommits = commits;
     this.#index += 1;
+  }
+
+  /** The log's last bytes, less than a frame. */
+  takePart({ view }: Block, at: number): void {
+    const salts = [view.getUint32(at + 8), view.getUint32(at + 12)] as const;
+    if (this.#isOfRound(salts)) this.#behind += 1;
+  }
+
+  #isOfRound(salts: readonly [number, number]): boolean {
+    return salts[0] === this.#salts[0] && salts[1] === this.#salts[1];
   }
 
   /** Over a frame's first eight bytes and its page; the rest of its header is not covered. */
@@ -206,7 +216,9 @@ export function scanWal(path: string): WalScan {
     for (let position = HEADER_BYTES; position < size; position += blockBytes) {
       const block = readBlock(handle, position, blockBytes, header.isBigEndian);
       const end = block.view.byteLength - frameBytes;
-      for (let at = 0; at <= end; at += frameBytes) follower.take(block, at);
+      let at = 0;
+      for (; at <= end; at += frameBytes) follower.take(block, at);
+      if (at + FRAME_HEADER_BYTES <= block.view.byteLength) follower.takePart(block, at);
     }
     return follower.result();
   } finally {

@@ -101,11 +101,6 @@ export class Writer {
     if (size === 0 && scan.frames > 0) {
       throw damaged(path, 'it is empty or missing, and its log still holds batches');
     }
-    if (scan.torn) {
-      this.#report(
-        `${wal} ended in an unfinished write (${scan.torn.frames} frames from byte ${scan.torn.offset} on), which was dropped. It had not been acknowledged.`,
-      );
-    }
     const stored = size === 0 ? { lastEvent: 0, epoch: 0 } : this.#readStored();
     const mark = readMark(this.#paths.mark);
     if (mark === 'damaged') this.#report(`${this.#paths.mark} was damaged; it is written anew.`);
@@ -114,6 +109,12 @@ export class Writer {
       throw damaged(
         path,
         `it ends at event ${stored.lastEvent}, but event ${marked.lastEvent} was acknowledged. If this is a backup made while Remuda ran, and the events in between may be lost, remove ${this.#paths.mark}`,
+      );
+    }
+    if (scan.torn) {
+      const isProven = typeof mark === 'object' && mark?.lastEvent === stored.lastEvent;
+      this.#report(
+        `${wal} ended in an unfinished write (from byte ${scan.torn.offset} on), which was dropped. ${isProven ? 'It had not been acknowledged.' : 'It had probably not been acknowledged.'}`,
       );
     }
     const snapshot = listSnapshots(directory)[0];
