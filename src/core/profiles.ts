@@ -50,6 +50,8 @@ export class Profiles {
   readonly all: Profile[] = [];
   readonly #byKey = new Map<string, Profile>();
   readonly #requirements = new Map<string, Requirement>();
+  /** The commonest requirements, for one tool or none, by that tool: no key has to be composed. */
+  readonly #plain = new Map<string | undefined, Requirement>();
 
   profile(
     specialization: string,
@@ -81,6 +83,17 @@ export class Profiles {
   }
 
   requirement(demand: Demand): Requirement {
+    if (!isPlain(demand)) return this.#find(demand);
+    const tool = demand.tools?.[0];
+    const known = this.#plain.get(tool);
+    if (known !== undefined) return this.refreshed(known);
+    if (this.#plain.size >= REQUIREMENTS_CACHED) this.#plain.clear();
+    const requirement = this.#find(demand);
+    this.#plain.set(tool, requirement);
+    return requirement;
+  }
+
+  #find(demand: Demand): Requirement {
     const tools = demand.tools ?? NO_TOOLS;
     const sorted = tools.length > 1 ? [...new Set(tools)].sort() : tools;
     const key = keyOf(demand, sorted);
@@ -132,15 +145,18 @@ export function mismatch(
   return profile.costPerHour > requirement.maxCostPerHour ? 'TOO_EXPENSIVE' : null;
 }
 
-function keyOf(demand: Demand, tools: readonly string[]): string {
-  if (
+/** Demands one tool at most and nothing else. */
+function isPlain(demand: Demand): boolean {
+  return (
     demand.specialization === undefined &&
     demand.minTier === undefined &&
-    demand.maxCostPerHour === undefined
-  ) {
-    if (tools.length === 0) return '';
-    if (tools.length === 1) return `+${tools[0]}`;
-  }
+    demand.maxCostPerHour === undefined &&
+    (demand.tools === undefined || demand.tools.length <= 1)
+  );
+}
+
+function keyOf(demand: Demand, tools: readonly string[]): string {
+  if (isPlain(demand)) return tools.length === 0 ? '' : `+${tools[0]}`;
   return JSON.stringify([demand.specialization, tools, demand.minTier, demand.maxCostPerHour]);
 }
 

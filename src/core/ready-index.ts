@@ -17,6 +17,9 @@ import { classOf, idleClass, RANKS, TIER_POINTS } from './score.ts';
 import { TimingWheel } from './timing-wheel.ts';
 import type { Selection } from './words.ts';
 
+/** With more profiles than this, warming up would read more than it saves. */
+const WARMED_PROFILES = 8;
+
 /** An agent that a search must pass over. */
 export type Skip = (agent: number) => boolean;
 
@@ -117,6 +120,7 @@ export class ReadyIndex {
 
   /** Starts loading the rows of agents that a search will probably look at. */
   warmUp(requirement: Requirement): void {
+    if (requirement.profiles.length > WARMED_PROFILES) return;
     for (const profile of requirement.profiles) {
       const group = this.#byProfile[profile.id]?.[0];
       if (group !== undefined && group.ready > 0) this.#touched ^= group.warmUp();

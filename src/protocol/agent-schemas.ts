@@ -60,7 +60,7 @@ export const AgentRegistration = strict(
 );
 export type AgentRegistration = Static<typeof AgentRegistration>;
 
-export const AgentRegistrations = Type.Array(AgentRegistration, {
+const AgentRegistrations = Type.Array(AgentRegistration, {
   maxItems: LIMITS.agentsPerCall,
   description: 'All of them are registered, or none.',
 });

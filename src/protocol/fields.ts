@@ -35,7 +35,7 @@ export const AgentId = Type.String({
 });
 
 /** `__proto__` would not survive as a key of the objects that count by name. */
-export function name(description: string, example: string): Type.TString {
+function name(description: string, example: string): Type.TString {
   return Type.String({
     minLength: 1,
     maxLength: LIMITS.nameLength,
@@ -46,7 +46,7 @@ export function name(description: string, example: string): Type.TString {
   });
 }
 
-export function madeId(description: string): Type.TString {
+function madeId(description: string): Type.TString {
   return Type.String({
     minLength: 1,
     maxLength: LIMITS.madeIdLength,
@@ -109,7 +109,7 @@ export const Labels = Type.Record(
 );
 
 /** What is wrong with a metadata object, or null. Iterative, because a client sets the depth. */
-export function metadataFault(metadata: unknown): string | null {
+function metadataFault(metadata: unknown): string | null {
   const open: { value: unknown; depth: number }[] = [{ value: metadata, depth: 1 }];
   for (let next = open.pop(); next; next = open.pop()) {
     const { value, depth } = next;

@@ -25,7 +25,7 @@ import {
 } from './fields.ts';
 import { LIMITS } from './limits.ts';
 
-export const WaitSec = Type.Number({
+const WaitSec = Type.Number({
   minimum: 0,
   maximum: LIMITS.waitSec,
   default: 0,

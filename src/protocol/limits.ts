@@ -5,7 +5,7 @@
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
-export const DAY_SEC = 86_400;
+const DAY_SEC = 86_400;
 
 export const LIMITS = {
   tenantLength: 128,

@@ -5,7 +5,7 @@ import { EventsQuery, PoolEvent } from './event-schemas.ts';
 import { strict } from './fields.ts';
 import { AlertPage, AlertQuery, Stats, Status, Tenant, TenantParams } from './pool-schemas.ts';
 
-export const LastEventId = Type.String({
+const LastEventId = Type.String({
   pattern: '^\\d{1,15}$',
   'x-rule': 'must be the number of an event',
   description: 'Begin after this event, as an EventSource does when it reconnects.',

@@ -1,10 +1,7 @@
 /** The files that are written from the schemas. A test holds each to what it is made from. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { errorsReference } from '../protocol/errors.ts';
 import { openApiDocument } from '../protocol/openapi.ts';
 import { configFile, configReference } from './config/reference.ts';
-import { readVersion } from './version.ts';
 
 export interface ReferenceFile {
   /** Relative to the root of the project. */
@@ -17,17 +14,29 @@ export function referenceFiles(version: string): readonly ReferenceFile[] {
     { path: 'config.yaml', text: configFile() },
     { path: 'docs/reference/configuration.md', text: configReference() },
     { path: 'docs/reference/errors.md', text: errorsReference() },
-    {
-      path: 'docs/reference/openapi.json',
-      text: `${JSON.stringify(openApiDocument(version), null, 2)}\n`,
-    },
+    { path: 'docs/reference/openapi.json', text: `${jsonText(openApiDocument(version), '', 0)}\n` },
   ];
 }
 
-export function writeReferenceFiles(root: string): void {
-  for (const { path, text } of referenceFiles(readVersion())) {
-    const file = join(root, path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text);
+const WIDTH = 100;
+
+/** JSON as the project's formatter leaves it: lists of plain values stay on one line if they fit. */
+function jsonText(value: unknown, indent: string, before: number): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const inner = `${indent}  `;
+  if (Array.isArray(value)) {
+    const isPlain = value.every((item) => typeof item !== 'object' || item === null);
+    const line = `[${value.map((item) => JSON.stringify(item)).join(', ')}]`;
+    // One more for the comma that may follow.
+    if (isPlain && indent.length + before + line.length + 1 <= WIDTH) return line;
+    const items = value.map((item) => inner + jsonText(item, inner, 0));
+    return `[\n${items.join(',\n')}\n${indent}]`;
   }
+  const pairs = Object.entries(value).filter(([, child]) => child !== undefined);
+  if (pairs.length === 0) return '{}';
+  const lines = pairs.map(([key, child]) => {
+    const label = `${JSON.stringify(key)}: `;
+    return `${inner}${label}${jsonText(child, inner, label.length)}`;
+  });
+  return `{\n${lines.join(',\n')}\n${indent}}`;
 }

@@ -272,10 +272,12 @@ export abstract class NaiveRules {
     return waiting.filter((t, i) => waiting.findIndex(({ lane }) => lane === t.lane) === i);
   }
 
-  /** What fits a group that is the first of its lane and comes before is not for others. */
+  /** What fits the first group of a lane, if that comes before, is not for others. */
   withheldBy(comesFirst: (group: Ticket) => boolean): (agent: Agent) => boolean {
-    const groups = this.heads.filter((ticket) => ticket.count > 1 && comesFirst(ticket));
-    return (agent) => groups.some(({ demand }) => this.mismatch(agent, demand) === null);
+    const groups = this.waiting.filter(({ count }) => count > 1);
+    const first = groups.filter((t, i) => groups.findIndex(({ lane }) => lane === t.lane) === i);
+    const collecting = first.filter(comesFirst);
+    return (agent) => collecting.some(({ demand }) => this.mismatch(agent, demand) === null);
   }
 
   /** Serves those who wait until nobody can be served any more. */

@@ -102,7 +102,7 @@ async function call(
 }
 
 /** No answer may have a shape that openapi.json does not say. */
-export function checkShape(method: string, path: string, reply: Reply): void {
+function checkShape(method: string, path: string, reply: Reply): void {
   const endpoint = endpointOf(method, path);
   const schema =
     reply.headers.get('content-type')?.startsWith(PROBLEM_TYPE) === true

@@ -29,7 +29,7 @@ export type LoadedConfig =
     }
   | { readonly ok: false; readonly faults: readonly ConfigFault[] };
 
-export const DEFAULT_FILE = 'config.yaml';
+const DEFAULT_FILE = 'config.yaml';
 
 type Steps = readonly (string | number)[];
 

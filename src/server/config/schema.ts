@@ -7,7 +7,7 @@ import { strict } from '../../protocol/fields.ts';
 import { AgentsSection } from './agents-schema.ts';
 import { PoolSection } from './pool-schema.ts';
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 export const ConfigSchema = strict({
   server: strict(

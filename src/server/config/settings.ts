@@ -72,7 +72,7 @@ function startOf(schema: SettingSchema): unknown {
 }
 
 /** A key called `__proto__` stays an ordinary key, to be refused by name like any other. */
-export function define(target: object, key: string, value: unknown): void {
+function define(target: object, key: string, value: unknown): void {
   Object.defineProperty(target, key, {
     value,
     enumerable: true,

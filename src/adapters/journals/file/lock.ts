@@ -3,7 +3,7 @@
  * takes it away when the process dies, however it dies, so a crash leaves nothing to clean up. The
  * file stays for ever, because removing a lock file lets two writers lock two files of one name.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { JournalError } from '../../../host/ports.ts';
@@ -68,9 +68,10 @@ export class WriterLock {
 
   release(): void {
     try {
-      rmSync(this.#paths.holder, { force: true });
-    } finally {
-      this.#database.close();
+      unlinkSync(this.#paths.holder);
+    } catch {
+      // It serves a message only, and only beside a lock that is held.
     }
+    this.#database.close();
   }
 }
