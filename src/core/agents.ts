@@ -68,7 +68,7 @@ export class AgentTable {
   #stamps: Int32Array;
   /** Signals: not part of the durable state. */
   #heartbeatAt: Float64Array;
-  #load: Float32Array;
+  #load: Float64Array;
   #misses: Uint8Array;
   readonly labels: Labels[] = [];
   readonly credentials: (string | undefined)[] = [];
@@ -89,7 +89,7 @@ export class AgentTable {
     this.#f64 = doublesOf(this.#i32);
     this.#stamps = new Int32Array(capacity);
     this.#heartbeatAt = new Float64Array(capacity);
-    this.#load = new Float32Array(capacity).fill(Number.NaN);
+    this.#load = new Float64Array(capacity).fill(Number.NaN);
     this.#misses = new Uint8Array(capacity);
   }
 

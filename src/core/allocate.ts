@@ -129,10 +129,11 @@ function grant(
   const endsAt =
     command.lifetimeMs === undefined ? Number.POSITIVE_INFINITY : now + command.lifetimeMs;
   const views: LeaseView[] = [];
-  let allWarm = true;
-  for (const agent of agents) {
-    const warm = tenant !== NONE && tenants.isWarm(tenant, agent);
-    allWarm &&= warm;
+  // Asked before the first grant, which may push another binding of the tenant out.
+  const warmth = agents.map((agent) => tenant !== NONE && tenants.isWarm(tenant, agent));
+  for (let i = 0; i < agents.length; i++) {
+    const agent = agents[i];
+    const warm = warmth[i];
     const lease: NewLease = {
       tenant: command.tenant,
       agent,
@@ -151,7 +152,7 @@ function grant(
         : leaseView(state, context.grant(lease, tenant, null, now)),
     );
   }
-  return granted(views, false, allWarm, how, command.dryRun === true, explanation);
+  return granted(views, false, !warmth.includes(false), how, command.dryRun === true, explanation);
 }
 
 function granted(
@@ -256,8 +257,7 @@ function lacksCapability(
     'NO_SUCH_CAPABILITY',
     state.agents.size === 0
       ? 'No agents are registered yet. Register some, for example with `remuda agents import`.'
-      : `None of the ${state.agents.size} registered agents could ever serve this: ` +
-          `there is no agent${wanted}.`,
+      : `No registered agent could ever serve this: there is none${wanted}.`,
   );
 }
 

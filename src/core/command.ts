@@ -82,7 +82,10 @@ export interface UpdateAgentCommand {
   readonly type: 'update_agent';
   readonly agent: string;
   readonly changes: Partial<
-    Pick<AgentSpec, 'tools' | 'tier' | 'slots' | 'costPerHour' | 'labels' | 'protected'>
+    Pick<
+      AgentSpec,
+      'tools' | 'tier' | 'slots' | 'costPerHour' | 'labels' | 'protected' | 'credential'
+    >
   >;
 }
 

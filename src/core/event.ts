@@ -37,6 +37,7 @@ export interface AgentUpdated {
   readonly costPerHour?: number;
   readonly labels?: Labels;
   readonly protected?: boolean;
+  readonly credential?: string;
 }
 /** No new leases; `retiring` = it leaves once the last lease has ended. */
 export interface AgentDraining {

@@ -29,7 +29,10 @@ import {
 } from './words.ts';
 
 export type AgentChanges = Partial<
-  Pick<AgentSpec, 'tools' | 'tier' | 'slots' | 'costPerHour' | 'labels' | 'protected'>
+  Pick<
+    AgentSpec,
+    'tools' | 'tier' | 'slots' | 'costPerHour' | 'labels' | 'protected' | 'credential'
+  >
 >;
 
 export class Facts {
@@ -100,6 +103,7 @@ export class Facts {
     if (slots > agents.slots(agent)) {
       agents.setStamp(agent, (agents.stamp(agent) + MAX_SLOTS + 1) | 0);
     }
+    if (changes.credential !== undefined) agents.credentials[agent] = changes.credential;
     if (changes.protected !== undefined) agents.setProtected(agent, changes.protected);
     const labels = changes.labels === undefined ? undefined : hosts.shared(changes.labels);
     const host = labels === undefined ? agents.host(agent) : hosts.id(labels);
@@ -368,7 +372,13 @@ export class Facts {
   }
 
   #afterHolding(tenant: number): void {
-    if (this.#state.queue.length > 0) this.#state.queue.afterHolding(tenant);
+    const { queue, freed } = this.#state;
+    if (queue.length === 0) return;
+    queue.afterHolding(tenant);
+    // Its groups may have fallen behind some of those from whom they withheld agents.
+    if (queue.groups > 0 && queue.ticketsOf(tenant).some((ticket) => ticket.count > 1)) {
+      freed.everything = true;
+    }
   }
 
   #freed(agent: number): void {

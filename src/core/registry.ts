@@ -51,7 +51,7 @@ export function register(
     if (differs !== null) {
       clashing.push({
         path: `/${index}/${differs}`,
-        message: `"${spec.agentId}" is registered with another ${differs}`,
+        message: `"${spec.agentId}" is registered already, and its ${differs} is not the same`,
       });
     }
   });
@@ -102,6 +102,9 @@ function difference(state: PoolState, agent: number, spec: AgentSpec): string | 
   if (profile.costPerHour !== spec.costPerHour) return 'cost_per_hour';
   if (agents.labels[agent] !== state.hosts.shared(spec.labels)) return 'labels';
   if (agents.isProtected(agent) !== spec.protected) return 'protected';
+  if (spec.credential !== undefined && agents.credentials[agent] !== spec.credential) {
+    return 'credential';
+  }
   return null;
 }
 
@@ -133,6 +136,7 @@ function specOf(state: PoolState, agent: number) {
     costPerHour: profile.costPerHour,
     labels: agents.labels[agent],
     protected: agents.isProtected(agent),
+    credential: agents.credentials[agent],
   };
 }
 

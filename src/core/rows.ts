@@ -3,7 +3,7 @@
 /** No row: the end of a linked list, or a place not taken. */
 export const NONE = -1;
 
-export type NumberArray = Int32Array | Uint32Array | Uint8Array | Float64Array | Float32Array;
+export type NumberArray = Int32Array | Uint32Array | Uint8Array | Float64Array;
 
 /** A table taken apart into named columns: what snapshots hold, whatever the rows look like. */
 export type Columns = Record<string, NumberArray>;

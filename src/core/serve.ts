@@ -20,11 +20,12 @@ const TRIES_A_LANE = 64;
 export function serveFreed(context: Context, now: number): void {
   const { state } = context;
   const { freed, queue } = state;
-  if (freed.isEmpty) return;
-  const lanes = queue.length === 0 ? [] : lanesOfFreed(state);
-  // What is freed from here on (by a grant that reclaims, say) is looked at in its turn.
-  freed.clear();
-  while (serveNext(context, lanes, false, now));
+  // A grant can free something in its turn: a group that is served withholds no longer.
+  while (!freed.isEmpty) {
+    const lanes = queue.length === 0 ? [] : lanesOfFreed(state);
+    freed.clear();
+    while (serveNext(context, lanes, false, now));
+  }
 }
 
 /** The lanes that something freed could serve. */
@@ -57,6 +58,7 @@ export function serveByReclaim(context: Context, now: number): void {
   if (now < state.reclaimAt) return;
   const lanes = [...state.queue.lanes.values()];
   while (serveNext(context, lanes, true, now));
+  serveFreed(context, now);
   state.reclaimAt = state.queue.length > 0 ? now + RECLAIM_RECHECK_MS : Number.POSITIVE_INFINITY;
 }
 
@@ -155,7 +157,9 @@ function grantTicket(
   for (const row of victims) agents.push(state.leases.agent(row));
   for (const row of victims) context.end(row, 'reclaimed', now);
   const { idleTimeoutMs } = state.leases.purposes.options(ticket.purpose);
-  for (const agent of agents) {
+  // Asked before the first grant, which may push another binding of the tenant out.
+  const warm = agents.map((agent) => state.tenants.isWarm(ticket.tenant, agent));
+  agents.forEach((agent, i) => {
     context.grant(
       {
         tenant: ticket.tenantName,
@@ -163,7 +167,7 @@ function grantTicket(
         token: context.nextToken(),
         purpose: ticket.purpose,
         priority: ticket.priority,
-        warm: state.tenants.isWarm(ticket.tenant, agent),
+        warm: warm[i],
         idleTimeoutMs,
         endsAt:
           ticket.lifetimeMs === undefined ? Number.POSITIVE_INFINITY : now + ticket.lifetimeMs,
@@ -174,6 +178,6 @@ function grantTicket(
       ticket,
       now,
     );
-  }
+  });
   facts.ticketEnded(ticket, 'granted', now);
 }

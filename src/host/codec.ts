@@ -18,7 +18,7 @@ export function decodeEvents(payload: Uint8Array): Event[] {
   return JSON.parse(decoder.decode(payload)) as Event[];
 }
 
-const ARRAYS = { Int32Array, Uint32Array, Uint8Array, Float64Array, Float32Array } as const;
+const ARRAYS = { Int32Array, Uint32Array, Uint8Array, Float64Array } as const;
 type ArrayName = keyof typeof ARRAYS;
 
 interface Entry {

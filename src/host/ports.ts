@@ -21,7 +21,7 @@ export interface Batch {
 export interface Snapshot {
   /** The number of the last event that the snapshot includes. */
   readonly lastEvent: number;
-  /** The encoded state (src/core/snapshot.ts). The journal does not look inside. */
+  /** The encoded state (src/host/codec.ts). The journal does not look inside. */
   readonly chunks: readonly Uint8Array[];
 }
 

@@ -77,9 +77,9 @@ describe('utilization_high', () => {
 });
 
 describe('utilization_low', () => {
-  test('opens after a minute and says how many could go', () => {
+  test('opens after half a minute and says how many could go', () => {
     const pools = watch();
-    expect(pools.for(30, pool(100, 10, 0))).toEqual([]);
+    expect(pools.for(20, pool(100, 10, 0))).toEqual([]);
     expect(pools.for(60, pool(100, 12, 0))[0]).toMatchObject({
       name: 'utilization_low',
       severity: 'info',

@@ -16,8 +16,8 @@ export interface AlertThresholds {
 const PATIENCE: {
   readonly [N in AlertName]: { readonly openMs: number; readonly closeMs: number };
 } = {
-  utilization_high: { openMs: 10_000, closeMs: 30_000 },
-  utilization_low: { openMs: 60_000, closeMs: 60_000 },
+  utilization_high: { openMs: 6_000, closeMs: 30_000 },
+  utilization_low: { openMs: 30_000, closeMs: 60_000 },
 };
 
 /** How far beyond its threshold a figure must be to count as clearly over. */

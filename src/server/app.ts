@@ -56,7 +56,7 @@ export function createApp(context: ServerContext): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      done(null, parseBody(request.headers['content-type'], body as Buffer));
+      done(null, parseBody(request.raw.headers, body as Buffer));
     } catch (error) {
       done(error as Error);
     }

@@ -24,7 +24,7 @@ import type { Sealer } from './seal.ts';
 import { readVersion } from './version.ts';
 import { Waiters } from './waiters.ts';
 
-const ALERT_INTERVAL_MS = 5_000;
+const ALERT_INTERVAL_MS = 2_000;
 /** Requests in flight get this long; what is left of the ten seconds is for the journal. */
 const DRAIN_MS = 7_000;
 const CLOSE_IDLE_MS = 50;
@@ -67,7 +67,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   })();
   // Whoever awaits `ready` hears of it; nobody has to.
   opening.catch(() => {});
-  const alerting = watchAlerts(context);
+  const alerting = watchAlerts(context, logger.child({ component: 'alerts' }));
   let stopped: Promise<void> | null = null;
   return {
     url: `http://${urlHost(config.server.host)}:${port}`,
@@ -109,17 +109,14 @@ function createContext(options: ServeOptions, host: PoolHost, clock: Clock): Ser
   };
 }
 
-function watchAlerts({ host, alerts, clock, logger }: ServerContext): NodeJS.Timeout {
+function watchAlerts({ host, alerts, clock }: ServerContext, logger: Logger): NodeJS.Timeout {
   const look = async (): Promise<void> => {
     if (!host.readiness().ready) return;
     const before = alerts.openCount;
     alerts.evaluate(await host.read((pool) => pool.stats()), clock.now());
     if (alerts.openCount > before) {
       const [newest] = alerts.list(1, 0).items;
-      logger.warn(
-        { component: 'alerts', alert: newest?.name },
-        newest?.message ?? 'an alert opened',
-      );
+      logger.warn({ alert: newest?.name }, newest?.message ?? 'an alert opened');
     }
   };
   const timer = setInterval(() => {

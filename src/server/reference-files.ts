@@ -25,10 +25,9 @@ function jsonText(value: unknown, indent: string, before: number): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const inner = `${indent}  `;
   if (Array.isArray(value)) {
-    const isPlain = value.every((item) => typeof item !== 'object' || item === null);
-    const line = `[${value.map((item) => JSON.stringify(item)).join(', ')}]`;
+    const line = lineOf(value);
     // One more for the comma that may follow.
-    if (isPlain && indent.length + before + line.length + 1 <= WIDTH) return line;
+    if (line !== null && indent.length + before + line.length + 1 <= WIDTH) return line;
     const items = value.map((item) => inner + jsonText(item, inner, 0));
     return `[\n${items.join(',\n')}\n${indent}]`;
   }
@@ -39,4 +38,12 @@ function jsonText(value: unknown, indent: string, before: number): string {
     return `${inner}${label}${jsonText(child, inner, label.length)}`;
   });
   return `{\n${lines.join(',\n')}\n${indent}}`;
+}
+
+/** A list on one line; null if there is an object in it. */
+function lineOf(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (!Array.isArray(value)) return null;
+  const items = value.map(lineOf);
+  return items.includes(null) ? null : `[${items.join(', ')}]`;
 }

@@ -4,7 +4,7 @@ import { DEFAULT_OPTIONS, type PoolOptions } from '../../src/core/options.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { firstDifference } from './differences.ts';
-import { checkInvariants } from './invariants.ts';
+import { checkInvariants, nothingSeen } from './invariants.ts';
 import { NaivePool } from './naive-pool.ts';
 import { agentView, leaseView, stats, tenantView, ticketView } from './naive-views.ts';
 import { type Script, START, TENANTS } from './scripts.ts';
@@ -17,6 +17,7 @@ export function compare(script: Script, met: Set<string>): void {
   const { options, agents, steps, ticking } = script;
   const pool = new Pool(options);
   const naive = new NaivePool(options);
+  const seen = nothingSeen();
   const told: string[] = [];
   let now = START;
 
@@ -26,12 +27,12 @@ export function compare(script: Script, met: Set<string>): void {
     let actual: Outcome;
     try {
       actual = pool.execute(command, now);
+      checkInvariants(pool.state, seen);
     } catch (error) {
       throw new Error(`${told.join('\n')}\nthrew ${(error as Error).stack}`);
     }
     note(met, command, actual);
     agree('the answer', expected, actual);
-    checkInvariants(pool.state, now);
   };
   const agree = (what: string, expected: unknown, actual: unknown): void => {
     const difference = firstDifference(expected, actual);

@@ -100,6 +100,13 @@ describe('every bad request gets a clean answer', () => {
       'UNSUPPORTED_MEDIA_TYPE',
       /UTF-8/,
     ],
+    [
+      'a compressed body',
+      lease('{}', [JSON_TYPE, 'content-encoding: gzip']),
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+      /compressed/,
+    ],
     ['broken UTF-8', lease(Buffer.from([0x7b, 0xff])), 400, 'INVALID_REQUEST', /not valid UTF-8/],
     ['no body', lease(''), 400, 'INVALID_REQUEST', /is required/],
     [

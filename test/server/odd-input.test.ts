@@ -82,8 +82,10 @@ describe('odd but good', () => {
     expect(status).toBe(200);
   });
 
-  test('an own page may call', async () => {
-    const origin = { origin: server.url, 'sec-fetch-site': 'same-origin' };
-    expect((await server.call('GET', '/v1/stats', undefined, origin)).status).toBe(200);
+  test('an own page may call, and a link from another site may lead here', async () => {
+    const own = { origin: server.url, 'sec-fetch-site': 'same-origin' };
+    expect((await server.call('POST', '/v1/agents', [], own)).status).toBe(201);
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+    expect((await server.call('GET', '/', undefined, link)).status).toBe(200);
   });
 });

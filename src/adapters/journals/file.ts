@@ -128,19 +128,29 @@ export class FileJournal implements Journal {
 
   /** Checks all that is stored, needs no lock and changes nothing: see `JournalReport.faults`. */
   async verify(): Promise<JournalReport> {
-    return withSnapshots(this.#paths.directory, await this.#reader().call('verify', []));
+    const batches = await this.#reader().call('verify', []);
+    const lastEventNow = () => this.lastEvent().catch(() => batches.lastEvent);
+    return withSnapshots(this.#paths.directory, batches, lastEventNow);
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const [reader, writer] = [this.#readerThread, this.#writerThread];
-    const results = await Promise.allSettled([
-      reader?.call('close', []),
-      writer?.call('close', []),
-    ]);
-    await Promise.all([reader?.end(), writer?.end()]);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    // The writer goes last: only it can remove the log, and only when nobody else has it open.
+    try {
+      await this.#readerThread?.call('close', []);
+    } finally {
+      await this.#readerThread?.end();
+      await this.#endWriter();
+    }
+  }
+
+  async #endWriter(): Promise<void> {
+    try {
+      await this.#writerThread?.call('close', []);
+    } finally {
+      await this.#writerThread?.end();
+    }
   }
 
   #writer(): Thread<WriterCalls> {

@@ -79,7 +79,7 @@ export function readFlags(
 }
 
 /** `--data DIR` is short for `--journal.url=file:DIR`. */
-const DATA_FLAG = 'data';
+export const DATA_FLAG = 'data';
 
 function override(setting: Setting, text: string, source: string, faults: ConfigFault[]): Override {
   const read = readText(setting.schema, text);

@@ -49,7 +49,7 @@ export function bind<P extends TSchema, Q extends TSchema, B extends TSchema>(
       if (context.stopping.isStopping) reply.header('connection', 'close');
       const { headers } = request.raw;
       if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined) {
-        const foreign = foreignOrigin(headers, publicUrl);
+        const foreign = foreignOrigin(endpoint.method, headers, publicUrl);
         if (foreign !== null) return send(reply, problemAnswer(problem('FORBIDDEN', foreign)));
       }
       const input = read(request);

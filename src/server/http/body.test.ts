@@ -3,7 +3,7 @@ import { parseBody } from './body.ts';
 import { HttpProblem } from './http-problem.ts';
 
 const parse = (text: string | Buffer, type = 'application/json') =>
-  parseBody(type, Buffer.from(text));
+  parseBody({ 'content-type': type }, Buffer.from(text));
 
 function problemOf(act: () => unknown) {
   try {

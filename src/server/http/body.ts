@@ -3,15 +3,24 @@
  * prototype. An empty body is no body, whatever its content type says.
  */
 import { isUtf8 } from 'node:buffer';
+import type { IncomingHttpHeaders } from 'node:http';
 import { faultAt } from '../../protocol/faults.ts';
+import { quote } from '../../protocol/json-words.ts';
 import { invalidRequest, problem } from '../../protocol/problem.ts';
 import { HttpProblem } from './http-problem.ts';
 import { jsonErrorPosition } from './json-position.ts';
 
+type BodyHeaders = Pick<IncomingHttpHeaders, 'content-type' | 'content-encoding'>;
+
 const PLAIN = 'application/json';
 const IN_UTF8 = /^application\/json\s*;\s*charset="?utf-?8"?\s*$/i;
 
-export function parseBody(contentType: string | undefined, body: Buffer): unknown {
+export function parseBody(headers: BodyHeaders, body: Buffer): unknown {
+  const { 'content-type': contentType, 'content-encoding': encoding = 'identity' } = headers;
+  if (encoding !== 'identity') {
+    const detail = `The body must not be compressed (${quote(encoding)}).`;
+    throw new HttpProblem(problem('UNSUPPORTED_MEDIA_TYPE', detail));
+  }
   if (contentType !== PLAIN && !IN_UTF8.test(contentType ?? '')) refuseCharset(contentType ?? '');
   if (body.length === 0) return undefined;
   if (!isUtf8(body)) {

@@ -6,7 +6,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isLoopback } from '../config/checks.ts';
 
 /** Why the request is refused, or null. */
-export function foreignOrigin(headers: IncomingHttpHeaders, publicUrl: string): string | null {
+export function foreignOrigin(
+  method: string,
+  headers: IncomingHttpHeaders,
+  publicUrl: string,
+): string | null {
+  // Reading changes nothing, a browser shows the answer to no other site, and links must work.
+  if (method === 'GET' || method === 'HEAD') return null;
   const { origin, host = '' } = headers;
   const site = headers['sec-fetch-site'];
   if (site === 'cross-site' || site === 'same-site') {

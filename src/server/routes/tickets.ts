@@ -13,7 +13,7 @@ import { goneSignal } from '../http/gone.ts';
 export function ticketRoutes(app: FastifyInstance, context: ServerContext): void {
   const { host, waiters } = context;
 
-  bind(app, context, leaseEndpoints.getTicket, async ({ params, query }, { reply }) => {
+  bind(app, context, leaseEndpoints.getTicket, async ({ params, query }, { request, reply }) => {
     const id = params.ticket_id;
     const waitMs = toMs(query.wait_sec ?? 0);
     const gone = goneSignal(reply.raw);
@@ -27,10 +27,9 @@ export function ticketRoutes(app: FastifyInstance, context: ServerContext): void
         problem('NOT_FOUND', `There is no ticket "${id}", or it ended long ago.`),
       );
     }
-    return answer(
-      200,
-      ticketToJson(ticket.state === 'granted' ? await claim(context, ticket) : ticket),
-    );
+    // Whoever asks with HEAD does not see the leases.
+    const isRead = ticket.state === 'granted' && request.method !== 'HEAD';
+    return answer(200, ticketToJson(isRead ? await claim(context, ticket) : ticket));
   });
 
   bind(app, context, leaseEndpoints.cancelTicket, async ({ params }) => {

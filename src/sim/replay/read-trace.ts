@@ -6,16 +6,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type Parser, parse } from 'csv-parse';
-import { type TraceColumns, TraceReader, type WantedColumns } from './trace-columns.ts';
+import { ReplayError } from './replay-error.ts';
 import { Trace } from './trace.ts';
-
-/** The file cannot be used as a trace; the message says why, for a person. */
-export class TraceError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'TraceError';
-  }
-}
+import { type TraceColumns, TraceReader, type WantedColumns } from './trace-columns.ts';
 
 export interface TraceQuery extends WantedColumns {
   /** Rows with this value in this column are left out. */
@@ -107,7 +100,7 @@ async function readRows(
     parser.destroy();
   }
   if (reader === null) {
-    throw new TraceError(`${file} is empty; a CSV file with a header line is expected.`);
+    throw new ReplayError(`${file} is empty; a CSV file with a header line is expected.`);
   }
   return { trace, columns: reader.columns, rows, skipped };
 }
@@ -130,8 +123,9 @@ function recordsOf(
 
 function explained(file: string, error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'Z_BUF_ERROR') return new TraceError(`${file} ends in the middle: it is cut short.`);
-  if (code?.startsWith('Z_')) return new TraceError(`${file} cannot be unpacked: ${message}.`);
-  if (code?.startsWith('CSV_')) return new TraceError(`${file} is not CSV: ${message}`);
+  if (code === 'Z_BUF_ERROR')
+    return new ReplayError(`${file} ends in the middle: it is cut short.`);
+  if (code?.startsWith('Z_')) return new ReplayError(`${file} cannot be unpacked: ${message}.`);
+  if (code?.startsWith('CSV_')) return new ReplayError(`${file} is not CSV: ${message}`);
   return error;
 }

@@ -136,6 +136,7 @@ class Replay {
       if (this.#failure) throw this.#failure;
     }
     await this.#advance(to);
+    await this.#settle();
     if (this.#failure) throw this.#failure;
     this.tally.usage.advance(to);
     for (const { since } of this.#waiting.values()) this.tally.waits.add(to - since);

@@ -1,6 +1,7 @@
 /** Which column of a trace says what, and a record as a row, or as the reason why it is none. */
-import { parseDuration, parseTime } from './trace-time.ts';
+
 import type { TraceRow } from './trace.ts';
+import { parseDuration, parseTime } from './trace-time.ts';
 
 export interface WantedColumns {
   readonly tenantColumn: string;

@@ -12,9 +12,7 @@ const ISO =
  * UTC, whatever the zone of this machine: the same trace must replay alike everywhere.
  */
 export function parseTime(text: string, secondsPerUnit = 1): number | null {
-  const ms = NUMBER.test(text)
-    ? Math.round(Number(text) * secondsPerUnit * 1_000)
-    : parseIso(text);
+  const ms = NUMBER.test(text) ? Math.round(Number(text) * secondsPerUnit * 1_000) : parseIso(text);
   return ms >= 0 && ms <= LATEST_MS ? ms : null;
 }
 

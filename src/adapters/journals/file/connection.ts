@@ -1,5 +1,5 @@
 /** Read-only connections to a journal, also where nothing may be written. */
-import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -10,8 +10,8 @@ import type { JournalPaths } from './paths.ts';
 
 export interface Connection {
   readonly database: DatabaseSync;
-  /** It shows the journal as it was when it was opened; a writer's work does not appear in it. */
-  readonly isFixed: boolean;
+  /** False when a writer's work since then would not appear in it. */
+  isCurrent(): boolean;
   close(): void;
 }
 
@@ -19,7 +19,7 @@ export const sizeOf = (path: string): number =>
   statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 function asItIs(database: DatabaseSync): Connection {
-  return { database, isFixed: false, close: () => database.close() };
+  return { database, isCurrent: () => true, close: () => database.close() };
 }
 
 /** The bare database file. Only right when there is no log that adds to it. */
@@ -27,7 +27,7 @@ function immutable(paths: JournalPaths): Connection {
   const location = pathToFileURL(paths.database);
   location.searchParams.set('immutable', '1');
   const database = openReadOnly(location);
-  return { database, isFixed: true, close: () => database.close() };
+  return { database, isCurrent: () => false, close: () => database.close() };
 }
 
 function copied(paths: JournalPaths): Connection {
@@ -40,7 +40,7 @@ function copied(paths: JournalPaths): Connection {
     const database = openReadOnly(path);
     return {
       database,
-      isFixed: true,
+      isCurrent: () => !existsSync(paths.shm),
       close() {
         database.close();
         remove();
@@ -54,7 +54,7 @@ function copied(paths: JournalPaths): Connection {
 
 /** No program has the journal open, and its log is empty: it was closed as it should be. */
 export function isAtRest(paths: JournalPaths): boolean {
-  const hasIndex = statSync(paths.shm, { throwIfNoEntry: false }) !== undefined;
+  const hasIndex = existsSync(paths.shm);
   return !hasIndex && sizeOf(paths.wal) === 0;
 }
 

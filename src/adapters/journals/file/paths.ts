@@ -31,6 +31,8 @@ export function pathsIn(directory: string): JournalPaths {
 
 /** Makes the names in a directory durable: a synced file is lost with an unsynced entry. */
 export function syncDirectory(directory: string): void {
+  // Windows keeps its directories durable by itself and opens none as a file.
+  if (process.platform === 'win32') return;
   const handle = openSync(directory, 'r');
   try {
     fsyncSync(handle);

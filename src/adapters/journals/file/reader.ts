@@ -120,16 +120,11 @@ export class Reader {
     try {
       const mark = readMark(this.#paths.mark);
       const marked = mark === null || mark === 'damaged' ? 0 : mark.lastEvent;
+      if (this.#connection?.isCurrent() === false) this.close();
       this.#connection ??= this.#connect();
-      if (!this.#connection) {
-        this.#expectEnd(0, marked);
-        return empty;
-      }
-      try {
-        return work(this.#connection.database, marked);
-      } finally {
-        if (this.#connection.isFixed) this.close();
-      }
+      if (this.#connection) return work(this.#connection.database, marked);
+      this.#expectEnd(0, marked);
+      return empty;
     } catch (error) {
       throw toJournalError(error, directory, path, 'reading');
     }

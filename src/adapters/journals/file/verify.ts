@@ -150,10 +150,14 @@ export function verifyBatches(paths: JournalPaths): BatchReport {
   return wasAtRest && !isAtRest(paths) ? check(paths) : report;
 }
 
-/** Adds the snapshots to what was found out about the batches. */
+/**
+ * Adds the snapshots to what was found out about the batches. `lastEventNow` tells where the journal
+ * ends now: a snapshot may have been taken since.
+ */
 export async function withSnapshots(
   directory: string,
   report: BatchReport,
+  lastEventNow: () => Promise<number>,
 ): Promise<JournalReport> {
   const snapshots: SnapshotReport[] = [];
   const faults = [...report.faults];
@@ -163,7 +167,9 @@ export async function withSnapshots(
     let detail = '';
     try {
       await readSnapshot(file);
-      if (lastEvent > report.lastEvent) detail = 'the journal ends before it';
+      if (lastEvent > report.lastEvent && lastEvent > (await lastEventNow())) {
+        detail = 'the journal ends before it';
+      }
     } catch (error) {
       // A newer one has just replaced it.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;

@@ -1,25 +1,22 @@
 /** The one writer of a data directory: its lock, its database, its mark. Runs in a worker thread. */
-import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Batch, JournalError } from '../../../host/ports.ts';
 import { checksumOf, lastEventOf } from '../checksum.ts';
 import {
   createSchema,
   isJournal,
-  newestBatch,
   newestEvent,
   openForWriting,
-  openReadOnly,
   touch,
   writerEpoch,
 } from './database.ts';
-import { damaged, isInputOutput, toJournalError, tryToWrite } from './faults.ts';
+import { isInputOutput, toJournalError, tryToWrite } from './faults.ts';
+import { inspect, type Stored } from './inspect.ts';
 import { WriterLock } from './lock.ts';
-import { MarkWriter, readMark } from './mark.ts';
+import { MarkWriter } from './mark.ts';
 import { type JournalPaths, makeDirectory } from './paths.ts';
 import { Retention } from './retention.ts';
-import { listSnapshots, removeUnfinished } from './snapshots.ts';
-import { scanLiveWal } from './wal.ts';
+import { removeUnfinished } from './snapshots.ts';
 
 /**
  * The database itself refuses a batch that does not follow the newest one, or a writer that was
@@ -52,11 +49,6 @@ interface OpenWriter {
   readonly retention: Retention;
 }
 
-interface Stored {
-  readonly lastEvent: number;
-  readonly epoch: number;
-}
-
 export class Writer {
   readonly #paths: JournalPaths;
   readonly #options: WriterOptions;
@@ -79,67 +71,14 @@ export class Writer {
       makeDirectory(this.#paths.directory);
       const lock = new WriterLock(this.#paths);
       try {
+        const stored = inspect(this.#paths, this.#report);
         removeUnfinished(this.#paths.directory);
-        return this.#become(lock, this.#inspect());
+        return this.#become(lock, stored);
       } catch (error) {
         lock.release();
         throw error;
       }
     });
-  }
-
-  /**
-   * Everything that can be found wrong is found before the database is opened for writing: closing
-   * a writable one moves the log's intact part into it and deletes the log, and with that whatever
-   * a person could still have saved.
-   */
-  #inspect(): Stored {
-    const { directory, database: path, wal } = this.#paths;
-    const scan = scanLiveWal(wal);
-    if (scan.damage) throw damaged(wal, scan.damage.what);
-    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    if (size === 0 && scan.frames > 0) {
-      throw damaged(path, 'it is empty or missing, and its log still holds batches');
-    }
-    const stored = size === 0 ? { lastEvent: 0, epoch: 0 } : this.#readStored();
-    const mark = readMark(this.#paths.mark);
-    if (mark === 'damaged') this.#report(`${this.#paths.mark} was damaged; it is written anew.`);
-    const marked = mark === 'damaged' || mark === null ? stored : mark;
-    if (marked.lastEvent > stored.lastEvent) {
-      throw damaged(
-        path,
-        `it ends at event ${stored.lastEvent}, but event ${marked.lastEvent} was acknowledged. If this is a backup made while Remuda ran, and the events in between may be lost, remove ${this.#paths.mark}`,
-      );
-    }
-    if (scan.torn) {
-      const isProven = typeof mark === 'object' && mark?.lastEvent === stored.lastEvent;
-      this.#report(
-        `${wal} ended in an unfinished write (from byte ${scan.torn.offset} on), which was dropped. ${isProven ? 'It had not been acknowledged.' : 'It had probably not been acknowledged.'}`,
-      );
-    }
-    const snapshot = listSnapshots(directory)[0];
-    if (snapshot && snapshot.lastEvent > stored.lastEvent) {
-      throw damaged(
-        path,
-        `it ends at event ${stored.lastEvent}, but ${snapshot.path} holds the state after event ${snapshot.lastEvent}. To begin anew, remove all files of the directory`,
-      );
-    }
-    return { lastEvent: stored.lastEvent, epoch: Math.max(stored.epoch, marked.epoch) };
-  }
-
-  #readStored(): Stored {
-    const path = this.#paths.database;
-    const database = openReadOnly(path);
-    try {
-      if (!isJournal(database, path)) return { lastEvent: 0, epoch: 0 };
-      const newest = newestBatch(database, path);
-      return {
-        lastEvent: newest ? lastEventOf(newest) : 0,
-        epoch: Math.max(writerEpoch(database), newest?.epoch ?? 0),
-      };
-    } finally {
-      database.close();
-    }
   }
 
   #become(lock: WriterLock, stored: Stored): { epoch: number; lastEvent: number } {

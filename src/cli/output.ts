@@ -1,0 +1,75 @@
+/**
+ * Where a command writes: results to stdout, everything else to stderr. A reader that has seen
+ * enough (`remuda … | head`) closes stdout; the command then ends quietly.
+ */
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+
+export interface Streams {
+  readonly stdout: Writable & { readonly columns?: number; readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly columns?: number; readonly isTTY?: boolean };
+}
+
+/** Thrown out of a command whose reader has gone. */
+export class ReaderGone extends Error {
+  constructor() {
+    super('nobody reads the output any more');
+    this.name = 'ReaderGone';
+  }
+}
+
+const NARROWEST = 40;
+
+export class Output {
+  readonly #streams: Streams;
+  #isGone = false;
+
+  constructor(streams: Streams) {
+    this.#streams = streams;
+    streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      this.#isGone = true;
+    });
+    // What cannot be said on stderr cannot be said at all.
+    streams.stderr.on('error', () => {});
+  }
+
+  /** Columns of the terminal that stdout is; Infinity when it is none: nothing is cut then. */
+  get width(): number {
+    const { isTTY, columns } = this.#streams.stdout;
+    return isTTY && columns ? Math.max(columns, NARROWEST) : Number.POSITIVE_INFINITY;
+  }
+
+  /** Is a person watching stderr? */
+  get isWatched(): boolean {
+    return this.#streams.stderr.isTTY === true;
+  }
+
+  get progressStream(): Writable {
+    return this.#streams.stderr;
+  }
+
+  /** Text to stdout as it is; resolves when there is room for more. Throws ReaderGone. */
+  async write(text: string): Promise<void> {
+    if (this.#isGone) throw new ReaderGone();
+    const { stdout } = this.#streams;
+    if (!stdout.write(text) && !stdout.destroyed) {
+      await Promise.race([once(stdout, 'drain'), once(stdout, 'close')]).catch(() => {});
+    }
+    if (this.#isGone) throw new ReaderGone();
+  }
+
+  async print(line: string): Promise<void> {
+    await this.write(`${line}\n`);
+  }
+
+  /** The one document of `--json`. */
+  async json(document: unknown): Promise<void> {
+    await this.print(JSON.stringify(document, null, 2));
+  }
+
+  /** A line for people, beside the result. */
+  note(line: string): void {
+    this.#streams.stderr.write(`${line}\n`);
+  }
+}

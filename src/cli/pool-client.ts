@@ -1,0 +1,146 @@
+/** Calls of the pool's HTTP API. What goes wrong becomes a Failure that says what to do. */
+import type { CliContext } from './context.ts';
+import { EXIT, Failure, wrongUsage } from './failure.ts';
+
+export interface Call {
+  readonly query?: { readonly [name: string]: string | number | boolean | undefined };
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** A body that is JSON text already. */
+  readonly text?: string;
+  readonly headers?: { readonly [name: string]: string };
+  /** How long the pool may take on purpose, on top of the usual patience. */
+  readonly waitSec?: number;
+}
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly body: T;
+}
+
+/** The part of a problem document (RFC 9457) that is told to the user. */
+interface ProblemDocument {
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly { readonly path: string; readonly message: string }[];
+  readonly errors_total?: number;
+}
+
+const PATIENCE_SEC = 60;
+
+export class PoolClient {
+  readonly url: string;
+  readonly #key: string | undefined;
+  readonly #signal: AbortSignal;
+
+  constructor(url: string, { env, signal }: CliContext) {
+    this.url = checkedUrl(url);
+    this.#key = env.REMUDA_API_KEY;
+    this.#signal = signal;
+  }
+
+  /** Throws a Failure for anything but a 2xx answer in JSON. */
+  async call<T>(method: string, path: string, call: Call = {}): Promise<Answer<T>> {
+    const response = await this.#fetch(method, path, call);
+    const text = await response.text().catch((error: unknown) => {
+      throw this.#unreachable(error);
+    });
+    const body = this.#parse(response, text);
+    if (response.ok) return { status: response.status, body: body as T };
+    throw this.#refused(response.status, body as ProblemDocument);
+  }
+
+  async #fetch(method: string, path: string, call: Call): Promise<Response> {
+    const { query = {}, body, text, headers, waitSec = 0 } = call;
+    const url = new URL(this.url + path);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
+    const timeout = AbortSignal.timeout((PATIENCE_SEC + waitSec) * 1_000);
+    try {
+      return await fetch(url, {
+        method,
+        body: content,
+        headers: {
+          accept: 'application/json',
+          ...(content !== undefined && { 'content-type': 'application/json' }),
+          ...(this.#key && { authorization: `Bearer ${this.#key}` }),
+          ...headers,
+        },
+        signal: AbortSignal.any([timeout, this.#signal]),
+      });
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      throw this.#unreachable(error);
+    }
+  }
+
+  #parse(response: Response, text: string): unknown {
+    const type = response.headers.get('content-type') ?? '';
+    if (/\bjson\b/.test(type)) {
+      try {
+        const body: unknown = JSON.parse(text);
+        if (response.ok || typeof (body as ProblemDocument).code === 'string') return body;
+      } catch {
+        // Told below like any other answer that a pool would not give.
+      }
+    }
+    throw new Failure(
+      `${this.url} answers, but not as a pool does (HTTP ${response.status}${type && `, ${type}`}). ` +
+        'Is the address right? Give it with --url or REMUDA_URL.',
+      { code: 'NOT_A_POOL' },
+    );
+  }
+
+  #refused(status: number, problem: ProblemDocument): Failure {
+    const { code, detail, errors = [], errors_total: total = errors.length } = problem;
+    // A single error is what `detail` says already.
+    const lines = errors.length > 1 ? errors.map((error) => `  ${error.path}: ${error.message}`) : [];
+    if (lines.length > 0 && total > errors.length) lines.push(`  … and ${total - errors.length} more`);
+    if (status === 401) lines.push('  Give the key in REMUDA_API_KEY.');
+    const exitCode = code === 'INVALID_REQUEST' ? EXIT.usage : EXIT.failed;
+    return new Failure([`${code}: ${detail}`, ...lines].join('\n'), { exitCode, ...problem });
+  }
+
+  #unreachable(error: unknown): Failure {
+    return new Failure(
+      `No pool answers at ${this.url} (${reasonOf(error)}). Start one with \`remuda serve\`, or ` +
+        'name another with --url or REMUDA_URL.',
+      { code: 'UNREACHABLE' },
+      { cause: error },
+    );
+  }
+}
+
+const REASONS: { readonly [code: string]: string } = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was cut',
+  UND_ERR_SOCKET: 'the connection was cut',
+  ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'the host name cannot be looked up',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  ETIMEDOUT: 'no answer in time',
+  UND_ERR_CONNECT_TIMEOUT: 'no answer in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
+};
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
+  const cause = (error as { cause?: unknown }).cause ?? error;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return REASONS[code ?? ''] ?? code ?? message;
+}
+
+/** Without a slash at the end, so that paths can follow. A path before them is a proxy's. */
+function checkedUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw wrongUsage(`The address of the pool must begin with http:// or https://: ${text}`);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw wrongUsage('The address of the pool must not hold a password; keys go to REMUDA_API_KEY.');
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+}
