@@ -4,7 +4,7 @@
  * started by; in an installed package it needs Node 24 and says so. Readable by Node 18.
  */
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 
 const MINIMUM_NODE = 24;
@@ -29,6 +29,8 @@ if (!isNewEnough) {
   delete process.env.REMUDA_LAUNCHER;
   if (launcher === String(process.ppid)) endWithLauncher();
   else if (isCheckout) await prepare();
+  // Compiled code is kept between runs: a command then starts in half the time.
+  module.enableCompileCache?.();
   await import(MAIN.href);
 }
 

@@ -16,7 +16,6 @@ const inRoot = (...parts) => path.join(ROOT, ...parts);
 const TASKS = {
   start: { build: true, command: (args) => [inRoot('bin', 'remuda.js'), 'serve', ...args] },
   remuda: { build: true, command: (args) => [inRoot('bin', 'remuda.js'), ...args] },
-  sim: { build: true, command: (args) => [inRoot('dist', 'sim', 'main.js'), ...args] },
   bench: { build: true, command: benchCommand },
   test: { build: false, command: (args) => [inRoot('scripts', 'test.cjs'), ...args] },
   check: { build: false, command: (args) => [inRoot('scripts', 'check.cjs'), ...args] },

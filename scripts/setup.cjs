@@ -276,7 +276,13 @@ async function ensureBuilt(node) {
 /** The environment in which `node` and the project's tools are found first. */
 function environmentFor(node) {
   const first = [path.dirname(node), path.join(MODULES, '.bin')];
-  return { ...process.env, PATH: [...first, process.env.PATH ?? ''].join(path.delimiter) };
+  return {
+    // The pool's tables are read at random: with large pages the processor finds its way in them
+    // about a third faster. Other C libraries than glibc do not look at this.
+    GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
+    ...process.env,
+    PATH: [...first, process.env.PATH ?? ''].join(path.delimiter),
+  };
 }
 
 module.exports = { ROOT, ensureBuilt, ensureModules, ensureNode, environmentFor };

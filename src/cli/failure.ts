@@ -40,6 +40,17 @@ interface FailureOptions {
   readonly [more: string]: unknown;
 }
 
+/** The command has failed and has said so already. */
+export class ToldFailure extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode = EXIT.failed) {
+    super('the command has failed');
+    this.name = 'ToldFailure';
+    this.exitCode = exitCode;
+  }
+}
+
 export function wrongUsage(message: string): Failure {
   return new Failure(message, { exitCode: EXIT.usage });
 }

@@ -35,7 +35,10 @@ export class PoolClient {
 
   constructor(url: string, { env, signal }: CliContext) {
     this.url = checkedUrl(url);
-    this.#key = env.REMUDA_API_KEY;
+    this.#key = env.REMUDA_API_KEY?.trim();
+    if (this.#key && !/^[\x21-\x7e]+$/.test(this.#key)) {
+      throw wrongUsage('REMUDA_API_KEY is not a key: keys are printable ASCII without spaces.');
+    }
     this.#signal = signal;
   }
 
@@ -96,8 +99,10 @@ export class PoolClient {
   #refused(status: number, problem: ProblemDocument): Failure {
     const { code, detail, errors = [], errors_total: total = errors.length } = problem;
     // A single error is what `detail` says already.
-    const lines = errors.length > 1 ? errors.map((error) => `  ${error.path}: ${error.message}`) : [];
-    if (lines.length > 0 && total > errors.length) lines.push(`  … and ${total - errors.length} more`);
+    const lines =
+      errors.length > 1 ? errors.map((error) => `  ${error.path}: ${error.message}`) : [];
+    if (lines.length > 0 && total > errors.length)
+      lines.push(`  … and ${total - errors.length} more`);
     if (status === 401) lines.push('  Give the key in REMUDA_API_KEY.');
     const exitCode = code === 'INVALID_REQUEST' ? EXIT.usage : EXIT.failed;
     return new Failure([`${code}: ${detail}`, ...lines].join('\n'), { exitCode, ...problem });
@@ -140,7 +145,9 @@ function checkedUrl(text: string): string {
     throw wrongUsage(`The address of the pool must begin with http:// or https://: ${text}`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw wrongUsage('The address of the pool must not hold a password; keys go to REMUDA_API_KEY.');
+    throw wrongUsage(
+      'The address of the pool must not hold a password; keys go to REMUDA_API_KEY.',
+    );
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }

@@ -18,7 +18,7 @@ export function formatTable(
   shrink(widths, width);
   return all.map((row) =>
     widths
-      .map((columns, index) => fit(row[index] ?? '', columns))
+      .map((columns, index) => fitted(row[index] ?? '', columns))
       .join(GAP)
       .trimEnd(),
   );
@@ -34,7 +34,7 @@ function shrink(widths: number[], width: number): void {
   }
 }
 
-function fit(text: string, columns: number): string {
+function fitted(text: string, columns: number): string {
   const length = lengthOf(text);
   if (length <= columns) return text + ' '.repeat(columns - length);
   return [...text].slice(0, columns - 1).join('') + ELLIPSIS;

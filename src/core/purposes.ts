@@ -55,8 +55,7 @@ export class Purposes {
 
   /** Live leases by purpose. */
   counts(): Record<string, number> {
-    const counts: Record<string, number> = {};
-    for (const [name, id] of this.#ids) if (this.#live[id] > 0) counts[name] = this.#live[id];
-    return counts;
+    const live = [...this.#ids].filter(([, id]) => this.#live[id] > 0);
+    return Object.fromEntries(live.map(([name, id]) => [name, this.#live[id]]));
   }
 }

@@ -103,17 +103,22 @@ export function tenantView(
 export function poolStats({ state, counters }: Context): PoolStats {
   const { agents, leases, profiles, queue, tenants } = state;
   const byPhase = zeros(PHASES);
-  const bySpecialization: Record<string, { total: number; slots: number; usedSlots: number }> = {};
+  // A map: names are the users' and may be those of an object's own properties.
+  const bySpecialization = new Map<string, { total: number; slots: number; usedSlots: number }>();
   for (const profile of profiles.all) {
     if (profile.agents === 0) continue;
     byPhase.offline += profile.counts[OFFLINE];
     byPhase.draining += profile.counts[DRAINING];
     byPhase.leased += profile.counts[LEASED];
-    const own = bySpecialization[profile.specialization] ?? { total: 0, slots: 0, usedSlots: 0 };
+    const own = bySpecialization.get(profile.specialization) ?? {
+      total: 0,
+      slots: 0,
+      usedSlots: 0,
+    };
     own.total += profile.agents;
     own.slots += profile.slots;
     own.usedSlots += profile.usedSlots;
-    bySpecialization[profile.specialization] = own;
+    bySpecialization.set(profile.specialization, own);
   }
   byPhase.available = agents.size - byPhase.offline - byPhase.draining - byPhase.leased;
   const byPriority = zeros(PRIORITIES);
@@ -133,7 +138,7 @@ export function poolStats({ state, counters }: Context): PoolStats {
       total: agents.size,
       byPhase,
       byHealth: countHealth(state),
-      bySpecialization,
+      bySpecialization: Object.fromEntries(bySpecialization),
     },
     leases: { total: leases.live, byState, byPurpose: leases.purposes.counts() },
     queue: {

@@ -140,13 +140,13 @@ export class ReadyIndex {
     for (const profile of requirement.profiles) {
       const group = this.#byProfile[profile.id]?.[0];
       if (group === undefined || group.ready === 0) continue;
-      if (withheld !== null && withheld.has(profile)) continue;
+      if (withheld?.has(profile)) continue;
       group.age(now);
       const rank = group.bestRank();
       const points = RANKS[rank].points + TIER_POINTS[profile.tier];
       if (points < bestPoints) continue;
       let agent = group.firstOfRank(rank);
-      if (skip !== null && skip(agent)) {
+      if (skip?.(agent)) {
         agent = firstNot(group, skip);
         if (agent === NONE) continue;
         const lower = this.#points(agent, profile);

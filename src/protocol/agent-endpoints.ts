@@ -68,7 +68,7 @@ export const agentEndpoints = {
     params: AgentParams,
     body: AgentPatch,
     responses: agent('The agent as it is now.'),
-    errors: ['INVALID_TRANSITION'],
+    errors: [],
   }),
   retireAgent: endpoint({
     id: 'retireAgent',
@@ -89,7 +89,7 @@ export const agentEndpoints = {
     summary: 'Give an agent no new leases',
     params: AgentParams,
     responses: agent('The agent, draining.'),
-    errors: ['INVALID_TRANSITION'],
+    errors: [],
   }),
   resumeAgent: endpoint({
     id: 'resumeAgent',
@@ -99,7 +99,7 @@ export const agentEndpoints = {
     summary: 'Let a draining agent take leases again',
     params: AgentParams,
     responses: agent('The agent as it is now.'),
-    errors: ['INVALID_TRANSITION'],
+    errors: [],
   }),
   agentHeartbeat: endpoint({
     id: 'agentHeartbeat',

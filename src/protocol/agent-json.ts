@@ -30,7 +30,7 @@ export function agentSpec(registration: AgentRegistration, sealed?: string): Age
   return sealed === undefined ? spec : { ...spec, credential: sealed };
 }
 
-export function agentChanges(patch: AgentPatch): UpdateAgentCommand['changes'] {
+export function agentChanges(patch: AgentPatch, sealed?: string): UpdateAgentCommand['changes'] {
   const { tools, tier, slots, cost_per_hour: costPerHour, labels, protected: isProtected } = patch;
   return {
     ...(tools && { tools: unique(tools) }),
@@ -39,6 +39,7 @@ export function agentChanges(patch: AgentPatch): UpdateAgentCommand['changes'] {
     ...(costPerHour !== undefined && { costPerHour }),
     ...(labels && { labels }),
     ...(isProtected !== undefined && { protected: isProtected }),
+    ...(sealed !== undefined && { credential: sealed }),
   };
 }
 
@@ -62,7 +63,7 @@ export function agentToJson(agent: AgentView): Agent {
     load: agent.load,
     has_credential: agent.hasCredential,
     registered_at: toTime(agent.registeredAt),
-    last_used_at: toTimeOrNull(agent.lastUsedAt),
+    last_used_at: toTime(agent.lastUsedAt),
     last_heartbeat_at: toTimeOrNull(agent.lastHeartbeatAt),
     leases_24h: agent.leases24h,
     leases: [...agent.leases],

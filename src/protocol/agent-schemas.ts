@@ -25,6 +25,15 @@ import { LIMITS } from './limits.ts';
 
 const protection = { description: 'Never removed by the autoscaler.' };
 
+const Credential = Type.String({
+  minLength: 1,
+  maxLength: LIMITS.credentialLength,
+  pattern: '^\\P{Cs}*$',
+  'x-rule': 'must not contain half a surrogate pair',
+  writeOnly: true,
+  description: 'A secret of the agent. Stored encrypted, never shown again.',
+});
+
 export const AgentRegistration = strict(
   {
     agent_id: AgentId,
@@ -35,16 +44,7 @@ export const AgentRegistration = strict(
     cost_per_hour: Type.Optional({ ...CostPerHour, default: 0 }),
     labels: Type.Optional(Labels),
     protected: Type.Optional(Type.Boolean({ default: false, ...protection })),
-    credential: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: LIMITS.credentialLength,
-        pattern: '^\\P{Cs}*$',
-        'x-rule': 'must not contain half a surrogate pair',
-        writeOnly: true,
-        description: 'A secret of the agent. Stored encrypted, never shown again.',
-      }),
-    ),
+    credential: Type.Optional(Credential),
     memberships: Type.Optional(
       Type.Array(TenantId, {
         maxItems: LIMITS.membershipsPerAgent,
@@ -85,6 +85,7 @@ export const AgentPatch = strict(
     cost_per_hour: Type.Optional(CostPerHour),
     labels: Type.Optional(Labels),
     protected: Type.Optional(Type.Boolean(protection)),
+    credential: Type.Optional(Credential),
   },
   {
     title: 'AgentPatch',
@@ -111,7 +112,9 @@ export const Agent = strict(
     load: Load,
     has_credential: Type.Boolean({ description: 'A credential is stored for it.' }),
     registered_at: time('When it was registered.'),
-    last_used_at: nullable(time('When its newest lease was granted; null before the first.')),
+    last_used_at: time(
+      'When a lease of it was last granted or ended, or what it can do was changed; at first, when it was registered.',
+    ),
     last_heartbeat_at: nullable(time('When it was last heard of.')),
     leases_24h: Type.Integer({ minimum: 0, description: 'Leases granted in the last 24 hours.' }),
     leases: Type.Array(LeaseId, { description: 'The leases that it holds.' }),

@@ -63,7 +63,7 @@ export const ERRORS = {
   INVALID_TRANSITION: {
     status: 409,
     title: 'The state does not allow this',
-    cause: 'A lease that has ended cannot become active, an agent that is retired cannot resume.',
+    cause: 'A lease that has ended cannot become active or idle again.',
     fix: 'Read its present state. Ask for a new lease if this one has ended.',
     retryable: false,
   },

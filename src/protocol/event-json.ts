@@ -56,6 +56,7 @@ function agentEvent(event: AgentEvent): PublicEvent {
         cost_per_hour: event.costPerHour,
         labels: event.labels && { ...event.labels },
         protected: event.protected,
+        has_credential: event.credential === undefined ? undefined : true,
       };
     case 'agent_draining':
       return { type: event.type, at, agent_id, retiring: event.retiring };

@@ -67,6 +67,7 @@ export const EVENT_SCHEMAS = {
     cost_per_hour: Type.Optional(CostPerHour),
     labels: Type.Optional(Labels),
     protected: Type.Optional(Type.Boolean()),
+    has_credential: Type.Optional(Type.Boolean({ description: 'A new credential is stored.' })),
   }),
   agent_draining: event('agent_draining', 'An agent takes no new leases.', {
     agent_id: AgentId,

@@ -115,6 +115,6 @@ export const leaseEndpoints = {
     summary: 'Leave the queue',
     params: TicketParams,
     responses: { 200: { description: 'The ticket, as it ended.', schema: Ticket } },
-    errors: ['INVALID_TRANSITION'],
+    errors: [],
   }),
 } as const;

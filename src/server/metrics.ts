@@ -38,7 +38,8 @@ export class Metrics {
 
   /** `purposes`: the configured ones, which get a label each; all others are counted together. */
   constructor(version: string, purposes: Iterable<string>) {
-    this.#purposes = new Set(purposes);
+    // `general` is what a request is for that does not say; it needs no configuration.
+    this.#purposes = new Set([...purposes, 'general']);
     collectDefaultMetrics({ register: this.#registry, prefix: 'remuda_' });
     this.#gauge('remuda_info', 'The version that runs.', ['version']).set({ version }, 1);
     this.#latency = new Histogram({

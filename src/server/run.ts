@@ -15,8 +15,11 @@ export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 const STOP_WITHIN_MS = 9_500;
 
 export interface RunOptions {
-  /** Arguments after `serve`. */
-  readonly args: readonly string[];
+  /** Arguments after `serve`, not yet read. */
+  readonly args?: readonly string[];
+  /** Arguments that somebody has read already; see `ConfigInput`. */
+  readonly file?: string;
+  readonly flags?: ConfigInput['flags'];
   readonly env: { readonly [name: string]: string | undefined };
   /** One line on stdout. */
   readonly print: (line: string) => void;
@@ -25,8 +28,9 @@ export interface RunOptions {
 }
 
 /** Runs until a signal ends it. Resolves with the exit code. */
-export async function runServer({ args, env, print, complain }: RunOptions): Promise<number> {
-  const settings = readSettings(args, env);
+export async function runServer(options: RunOptions): Promise<number> {
+  const { print, complain } = options;
+  const settings = readSettings(options);
   if ('complaint' in settings) {
     complain(settings.complaint);
     return EXIT.usage;
@@ -63,9 +67,14 @@ type Settings =
     }
   | { readonly complaint: string };
 
-function readSettings(args: readonly string[], env: ConfigInput['env']): Settings {
-  const { file, flags, faults } = readArguments(args);
-  const loaded = loadConfig({ file, env, flags });
+function readSettings(options: RunOptions): Settings {
+  const { env } = options;
+  const { file, flags, faults } = readArguments(options.args ?? []);
+  const loaded = loadConfig({
+    file: file ?? options.file,
+    env,
+    flags: { ...options.flags, ...flags },
+  });
   const key = sealerFrom(env.REMUDA_KEY);
   const keyFaults = key.ok ? [] : [{ source: 'REMUDA_KEY', path: '', message: key.message }];
   const all = [...faults, ...(loaded.ok ? [] : loaded.faults), ...keyFaults];

@@ -128,6 +128,6 @@ export class GroupCommitJournal implements Journal {
     } catch (error) {
       this.#failure = error as Error;
     }
-    this.#inLine.shift();
+    void this.#inLine.shift();
   }
 }

@@ -7,7 +7,6 @@ export function firstDifference(expected: unknown, actual: unknown, path = ''): 
   if (isObject(expected) && isObject(actual) && Array.isArray(expected) === Array.isArray(actual)) {
     for (const key of new Set([...Object.keys(expected), ...Object.keys(actual)])) {
       if (IGNORED.has(key)) continue;
-      if (expected.phase === 'retired' && (key === 'load' || key === 'lastUsedAt')) continue;
       const difference = firstDifference(expected[key], actual[key], `${path}/${key}`);
       if (difference !== null) return difference;
     }

@@ -419,9 +419,12 @@ export abstract class NaiveRules {
 
   advance(now: number): void {
     this.now = Math.max(this.now, now);
-    const due = this.live.filter((lease) => lease.lookAt <= this.now);
-    for (const lease of due.sort((a, b) => a.lookAt - b.lookAt || a.number - b.number)) {
+    const due = this.live
+      .filter((lease) => lease.lookAt <= this.now)
+      .map((lease) => ({ lease, at: this.deadline(lease) }));
+    for (const { lease } of due.sort((a, b) => a.at - b.at || a.lease.number - b.lease.number)) {
       lease.lookAt = Infinity;
+      // Under pressure those that ended before it may have given it more time.
       if (this.deadline(lease) > this.now) this.look(lease);
       else this.end(lease, lease.endsAt <= this.now ? 'expired' : 'idle_timeout');
     }

@@ -206,7 +206,10 @@ export class NaivePool extends NaiveRules {
       ]);
     const clashes = command.agents.some((spec) => {
       const known = this.agent(spec.agentId);
-      return known !== undefined && fields(known) !== fields(spec);
+      if (known === undefined) return false;
+      // A credential is compared only where one is given.
+      const { credential = known.credential } = spec;
+      return fields(known) !== fields(spec) || known.credential !== credential;
     });
     if (clashes) return refused('AGENT_EXISTS');
     const unchanged = ids.filter((id) => this.agent(id) !== undefined).length;

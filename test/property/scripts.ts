@@ -6,6 +6,7 @@
  */
 import fc from 'fast-check';
 import type { AgentSpec, Command, LeaseCommand } from '../../src/core/command.ts';
+import type { Event } from '../../src/core/event.ts';
 import { DEFAULT_OPTIONS, type PoolOptions } from '../../src/core/options.ts';
 import { HEALTHS, PRIORITIES, TIERS } from '../../src/core/words.ts';
 
@@ -198,6 +199,7 @@ const make: fc.Arbitrary<Step['make']> = fc.oneof(
         costPerHour: given(fc.constantFrom(0, 5), 3),
         labels: given(labels, 3),
         protected: given(fc.boolean(), 3),
+        credential: seldom('sealed', 'sealed anew'),
       }),
       (id, changes) => ({ type: 'update_agent', agent: id, changes: defined(changes) }),
     ),
@@ -269,6 +271,34 @@ export const script: fc.Arbitrary<Script> = fc.record({
   ),
   ticking: fc.boolean(),
 });
+
+/** The ids that a pool has given out, as its events tell. */
+export class Ids implements Known {
+  readonly leases: { id: string; token: number }[] = [];
+  live: { id: string; token: number }[] = [];
+  agents: { agentId: string }[] = [];
+  tickets = 0;
+
+  note(events: readonly Event[]): void {
+    for (const event of events) {
+      if (event.type === 'lease_granted') {
+        const lease = { id: event.lease, token: event.token };
+        this.leases.push(lease);
+        this.live.push(lease);
+      } else if (event.type === 'lease_moved') {
+        for (const lease of this.live) if (lease.id === event.lease) lease.token = event.token;
+      } else if (event.type === 'lease_ended') {
+        this.live = this.live.filter(({ id }) => id !== event.lease);
+      } else if (event.type === 'agent_registered') {
+        this.agents.push({ agentId: event.agent });
+      } else if (event.type === 'agent_retired') {
+        this.agents = this.agents.filter(({ agentId }) => agentId !== event.agent);
+      } else if (event.type === 'ticket_queued') {
+        this.tickets++;
+      }
+    }
+  }
+}
 
 /**
  * Checks a property of many scripts. A failure is told as the shortest script that fails, by what

@@ -5,12 +5,8 @@ import { toJournalError } from './file/faults.ts';
 import { type JournalPaths, pathsIn } from './file/paths.ts';
 import type { PageRequest } from './file/reader.ts';
 import type { ReaderCalls } from './file/reader-thread.ts';
-import {
-  DamagedSnapshotError,
-  listSnapshots,
-  readSnapshot,
-  saveSnapshot,
-} from './file/snapshots.ts';
+import { DamagedSnapshotError, readSnapshot } from './file/snapshot-file.ts';
+import { listSnapshots, saveSnapshot } from './file/snapshots.ts';
 import { Thread } from './file/thread.ts';
 import { type JournalReport, withSnapshots } from './file/verify.ts';
 import type { WriterOptions } from './file/writer.ts';

@@ -96,12 +96,18 @@ const Autoscaling = strict(
       },
     ),
   },
-  { description: 'Growing and shrinking with the demand; heartbeats of all agents.' },
+  {
+    description:
+      'Growing and shrinking with the demand; heartbeats of all agents. In this version only check_interval_sec, unhealthy_threshold and heartbeat_timeout_sec are used.',
+  },
 );
 
 export const AgentsSection = strict(
   {
-    enabled: Type.Boolean({ default: true, description: 'Start agents from here at all.' }),
+    enabled: Type.Boolean({
+      default: true,
+      description: 'Start agents from here at all. Not used in this version.',
+    }),
     specializations: byName(Specialization, {
       default: Object.fromEntries(
         Object.entries(SPECIALIZATIONS).map(([name, agentName]) => [

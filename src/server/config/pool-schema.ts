@@ -83,7 +83,7 @@ const Prediction = strict(
       description: 'IANA name of the zone whose hours tenants live by.',
     }),
   },
-  { description: 'Foresight.' },
+  { description: 'Foresight. Checked, but not used in this version.' },
 );
 
 const Alerts = strict(
@@ -128,13 +128,13 @@ export const PoolSection = strict(
     reclaim: Reclaim,
     accept_timeout_sec: seconds(
       10,
-      'An agent on a socket accepts an assignment within this.',
+      'An agent on a socket accepts an assignment within this. Not used in this version.',
       0.001,
       600,
     ),
     reconnect_grace_sec: seconds(
       30,
-      'A runner that comes back within this keeps its leases.',
+      'A runner that comes back within this keeps its leases. Not used in this version.',
       0,
       DAY,
     ),

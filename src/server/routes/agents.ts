@@ -7,7 +7,7 @@ import { problem } from '../../protocol/problem.ts';
 import type { ServerContext } from '../context.ts';
 import { type Answer, answer, problemAnswer, refused } from '../http/answer.ts';
 import { bind } from '../http/bind.ts';
-import { registerAgents } from './registration.ts';
+import { registerAgents, sealOne } from './registration.ts';
 
 export function agentRoutes(app: FastifyInstance, context: ServerContext): void {
   const { host } = context;
@@ -27,10 +27,11 @@ export function agentRoutes(app: FastifyInstance, context: ServerContext): void 
   });
 
   bind(app, context, agentEndpoints.updateAgent, async ({ params, body }) => {
-    const changes = agentChanges(body);
-    return agentAnswer(
-      await host.execute({ type: 'update_agent', agent: params.agent_id, changes }),
-    );
+    const { agent_id: id } = params;
+    const sealed = sealOne(context, id, body.credential);
+    if (typeof sealed === 'object') return sealed;
+    const changes = agentChanges(body, sealed);
+    return agentAnswer(await host.execute({ type: 'update_agent', agent: id, changes }));
   });
 
   bind(app, context, agentEndpoints.retireAgent, async ({ params, query: { force } }) =>

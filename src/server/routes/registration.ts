@@ -8,6 +8,8 @@ import { invalidRequest, problem } from '../../protocol/problem.ts';
 import type { ServerContext } from '../context.ts';
 import { type Answer, answer, problemAnswer, refused } from '../http/answer.ts';
 
+const NO_KEY = 'cannot be stored: set REMUDA_KEY, the key that encrypts it';
+
 export async function registerAgents(context: ServerContext, body: RegisterBody): Promise<Answer> {
   const isMany = Array.isArray(body);
   const registrations = isMany ? body : [body];
@@ -30,6 +32,17 @@ export async function registerAgents(context: ServerContext, body: RegisterBody)
   return problemAnswer(problem('NOT_FOUND', `The agent "${id}" was registered and retired since.`));
 }
 
+/** The credential as it may be stored, or why it cannot be. */
+export function sealOne(
+  { sealer }: ServerContext,
+  agentId: string,
+  credential: string | undefined,
+): string | undefined | Answer {
+  if (credential === undefined) return undefined;
+  if (sealer) return sealer.seal(agentId, credential);
+  return problemAnswer(invalidRequest({ faults: [faultAt(['credential'], NO_KEY)], total: 1 }));
+}
+
 function sealed(
   { sealer }: ServerContext,
   registrations: readonly AgentRegistration[],
@@ -44,7 +57,7 @@ function sealed(
     total += 1;
     if (faults.length < LIMITS.faults) {
       const steps = isMany ? [index, 'credential'] : ['credential'];
-      faults.push(faultAt(steps, 'cannot be stored: set REMUDA_KEY, the key that encrypts it'));
+      faults.push(faultAt(steps, NO_KEY));
     }
     return agentSpec(registration);
   });

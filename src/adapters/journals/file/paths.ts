@@ -41,9 +41,9 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-/** Like `mkdir -p`, durably. */
+/** Like `mkdir -p`, durably. It holds tenants and credentials: nobody else may look inside. */
 export function makeDirectory(directory: string): void {
-  const topmost = mkdirSync(directory, { recursive: true });
+  const topmost = mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (topmost === undefined) return;
   for (let path = directory; path.length >= topmost.length; path = dirname(path)) {
     syncDirectory(dirname(path));

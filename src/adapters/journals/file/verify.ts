@@ -11,7 +11,8 @@ import { BATCH_COLUMNS, type BatchRow, isJournal, toBatch } from './database.ts'
 import { toJournalError } from './faults.ts';
 import { readMark } from './mark.ts';
 import type { JournalPaths } from './paths.ts';
-import { DamagedSnapshotError, listSnapshots, readSnapshot } from './snapshots.ts';
+import { DamagedSnapshotError, readSnapshot } from './snapshot-file.ts';
+import { listSnapshots } from './snapshots.ts';
 import { scanLiveWal } from './wal.ts';
 
 export interface JournalFinding {

@@ -1,0 +1,31 @@
+/** Shares over time as a small picture of block characters. */
+
+const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
+const STEPS = BLOCKS.length - 1;
+
+/** `values` are 0…1, each a column; the rows from top to bottom, with 0 % and 100 % on the left. */
+export function chart(values: readonly number[], height: number, width: number): string[] {
+  const columns = fold(values, width);
+  const rows: string[] = [];
+  for (let row = height - 1; row >= 0; row -= 1) {
+    const label = row === height - 1 ? '100 % ' : row === 0 ? '  0 % ' : '      ';
+    const blocks = columns.map((value) => {
+      // What is not nothing must not look like nothing.
+      const eighths = value > 0 ? Math.max(1, Math.round(value * height * STEPS)) : 0;
+      return BLOCKS[Math.min(STEPS, Math.max(0, eighths - row * STEPS))];
+    });
+    rows.push(`${label}│${blocks.join('')}`);
+  }
+  return rows;
+}
+
+/** No more columns than there is room for; neighbours are shown by their mean. */
+function fold(values: readonly number[], width: number): number[] {
+  const each = Math.max(1, Math.ceil(values.length / Math.max(1, width)));
+  const columns: number[] = [];
+  for (let first = 0; first < values.length; first += each) {
+    const part = values.slice(first, first + each);
+    columns.push(part.reduce((sum, value) => sum + value, 0) / part.length);
+  }
+  return columns;
+}

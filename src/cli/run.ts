@@ -1,0 +1,86 @@
+/** One run of the command line: from its arguments to its exit code. */
+import { type Command, CommanderError } from 'commander';
+import { JournalError } from '../host/ports.ts';
+import type { CliContext } from './context.ts';
+import { EXIT, type ExitCode, Failure, ToldFailure } from './failure.ts';
+import { Output, ReaderGone, type Streams } from './output.ts';
+import { createProgram } from './program.ts';
+
+export interface RunOptions extends Streams {
+  /** Without the program's own name. */
+  readonly argv: readonly string[];
+  readonly env: CliContext['env'];
+  readonly signal: AbortSignal;
+  readonly releaseSignals: () => void;
+}
+
+export async function run(options: RunOptions): Promise<ExitCode> {
+  const { argv, env, signal, releaseSignals } = options;
+  const out = new Output(options);
+  const program = createProgram({ out, env, signal, releaseSignals });
+  prepare(program, out);
+  try {
+    if (argv.length === 0) program.help({ error: true });
+    await program.parseAsync(argv, { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    const isVerbose = program.opts<{ verbose?: boolean }>().verbose === true || isSet(env);
+    return await tell(error, out, { isVerbose, isJson: argv.includes('--json'), signal });
+  }
+}
+
+const isSet = ({ REMUDA_DEBUG: text = '' }: CliContext['env']): boolean =>
+  text !== '' && text !== '0';
+
+/** Commander prints its messages where we do, and never ends the process by itself. */
+function prepare(command: Command, out: Output): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => void out.write(text).catch(() => {}),
+    writeErr: (text) => out.note(text.trimEnd()),
+    outputError: (text, write) => write(text.replace(/^error: /, 'remuda: ')),
+    getOutHelpWidth: () => Math.min(out.width, 100),
+    getErrHelpWidth: () => 100,
+  });
+  command.showHelpAfterError(`See \`${pathOf(command)} --help\`.`);
+  for (const child of command.commands) prepare(child, out);
+}
+
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+}
+
+interface Telling {
+  readonly isVerbose: boolean;
+  readonly isJson: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Says what went wrong in a line or a few; resolves with the exit code. */
+async function tell(
+  error: unknown,
+  out: Output,
+  { isVerbose, isJson, signal }: Telling,
+): Promise<ExitCode> {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof ReaderGone) return EXIT.done;
+  if (error instanceof ToldFailure) return error.exitCode;
+  const failure = signal.aborted
+    ? new Failure('Interrupted.', { code: 'INTERRUPTED' })
+    : asFailure(error);
+  out.note(`remuda: ${failure.message}`);
+  if (isVerbose && error instanceof Error) out.note(error.stack ?? String(error));
+  if (isJson) await out.json(failure.document).catch(() => {});
+  return failure.exitCode;
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  // A journal says itself what happened, where, and what to do.
+  if (error instanceof JournalError) {
+    return new Failure(error.message, { code: `JOURNAL_${error.fault.toUpperCase()}` });
+  }
+  const message = (error instanceof Error ? error.message : String(error)).split('\n')[0];
+  return new Failure(`unexpected error: ${message} (run again with --verbose to see where)`, {
+    code: 'UNEXPECTED',
+  });
+}
