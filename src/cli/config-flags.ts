@@ -32,11 +32,16 @@ export async function loadConfigFlags(command: Command): Promise<void> {
   for (const { path, flags, schema } of listSettings().settings) {
     if (!path.startsWith(prefix)) continue;
     const value = schema.type === 'boolean' ? '[value]' : '<value>';
-    for (const name of flags) add(name, value, schema.description ?? '', name !== path);
+    for (const name of flags) add(name, value, inList(schema.description ?? ''), name !== path);
   }
   if (prefix === '') {
     add(DATA_FLAG, '<directory>', 'where the journal is kept: --journal.url=file:DIRECTORY', true);
   }
+}
+
+/** A sentence of the reference as a line of a list of options. */
+function inList(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1).replace(/\.$/, '');
 }
 
 /** What was given of them, as `loadConfig` takes it. */

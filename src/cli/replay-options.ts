@@ -72,11 +72,10 @@ export function addReplayOptions(command: Command): Command {
     .option('--reclaim-min-hold <sec>', 'pool.reclaim.min_hold_sec')
     .addOption(new Option('--idle-policy <policy>', 'pool.idle_policy').choices(IDLE_POLICIES))
     .addOption(new Option('--selection <selection>', 'pool.selection').choices(SELECTIONS))
-    .option(
-      '--speed <n|max>',
-      'so many times as fast as it happened; as fast as it can unless given',
-      speed,
-      Number.POSITIVE_INFINITY,
+    .addOption(
+      new Option('--speed <n|max>', 'so many times as fast as it happened')
+        .argParser(speed)
+        .default(Number.POSITIVE_INFINITY, 'max'),
     )
     .option('--journal <url>', 'keep the events: file:DIRECTORY; or memory:, without a disk');
 }

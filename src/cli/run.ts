@@ -1,8 +1,9 @@
 /** One run of the command line: from its arguments to its exit code. */
 import { type Command, CommanderError } from 'commander';
 import { JournalError } from '../host/ports.ts';
+import { didYouMean } from '../protocol/suggest.ts';
 import type { CliContext } from './context.ts';
-import { EXIT, type ExitCode, Failure, ToldFailure } from './failure.ts';
+import { EXIT, type ExitCode, Failure, ToldFailure, wrongUsage } from './failure.ts';
 import { Output, ReaderGone, type Streams } from './output.ts';
 import { createProgram } from './program.ts';
 
@@ -32,21 +33,44 @@ export async function run(options: RunOptions): Promise<ExitCode> {
 const isSet = ({ REMUDA_DEBUG: text = '' }: CliContext['env']): boolean =>
   text !== '' && text !== '0';
 
-/** Commander prints its messages where we do, and never ends the process by itself. */
+/** The command whose arguments were wrong. */
+const blamed = new WeakMap<CommanderError, Command>();
+
+/** Commander throws its errors to us, and never ends the process by itself. */
 function prepare(command: Command, out: Output): void {
-  command.exitOverride().configureOutput({
+  command.exitOverride((error) => {
+    blamed.set(error, command);
+    throw error;
+  });
+  command.configureOutput({
     writeOut: (text) => void out.write(text).catch(() => {}),
     writeErr: (text) => out.note(text.trimEnd()),
-    outputError: (text, write) => write(text.replace(/^error: /, 'remuda: ')),
+    outputError: () => {},
     getOutHelpWidth: () => Math.min(out.width, 100),
     getErrHelpWidth: () => 100,
   });
-  command.showHelpAfterError(`See \`${pathOf(command)} --help\`.`);
+  command.showSuggestionAfterError(false);
   for (const child of command.commands) prepare(child, out);
 }
 
 function pathOf(command: Command): string {
   return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+}
+
+/** Help and version have been printed already. */
+const isHelp = ({ exitCode, code }: CommanderError): boolean =>
+  exitCode === 0 || code === 'commander.help';
+
+function usageWords(error: CommanderError): string {
+  const message = error.message.replace(/^error: /, '').replace(/\.$/, '');
+  const command = blamed.get(error);
+  if (command === undefined) return `${message}.`;
+  const word = /^unknown (?:option|command) '([^'=]+)/.exec(message)?.[1] ?? '';
+  const known = word.startsWith('-')
+    ? command.options.flatMap(({ long, short }) => [long ?? '', short ?? ''])
+    : command.commands.map((child) => child.name());
+  const hint = word === '' ? '' : didYouMean(word, known).replace(/\?$/, '');
+  return `${message}${hint}${hint === '' ? '.' : '?'} See \`${pathOf(command)} --help\`.`;
 }
 
 interface Telling {
@@ -61,7 +85,9 @@ async function tell(
   out: Output,
   { isVerbose, isJson, signal }: Telling,
 ): Promise<ExitCode> {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof CommanderError && isHelp(error)) {
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
   if (error instanceof ReaderGone) return EXIT.done;
   if (error instanceof ToldFailure) return error.exitCode;
   const failure = signal.aborted
@@ -75,6 +101,7 @@ async function tell(
 
 function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
+  if (error instanceof CommanderError) return wrongUsage(usageWords(error));
   // A journal says itself what happened, where, and what to do.
   if (error instanceof JournalError) {
     return new Failure(error.message, { code: `JOURNAL_${error.fault.toUpperCase()}` });

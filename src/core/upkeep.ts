@@ -14,6 +14,7 @@ import type { CheckOutcome, HeartbeatOutcome } from './outcome.ts';
 import { findReclaimable } from './reclaim.ts';
 import { NONE } from './rows.ts';
 import { findAgents, type Wish } from './search.ts';
+import type { Ticket } from './tickets.ts';
 import { HEALTHS } from './words.ts';
 
 const NO_HOSTS: ReadonlySet<number> = new Set();
@@ -115,49 +116,55 @@ function moveLeases(context: Context, agent: number, now: number): void {
   }
 }
 
-/** Ends what is due: leases by idle time or lifetime. */
+/**
+ * Ends what is due: leases by idle time or lifetime. In the order of their deadlines, not in that
+ * of the wheel, which depends on when it was last armed: a restarted pool must end them alike.
+ */
 export function endDueLeases(context: Context, now: number): void {
   const { state } = context;
   const { leases } = state;
+  const due: { row: number; deadline: number }[] = [];
   state.leaseDeadlines.advance(now, (row) => {
     leases.setLookAt(row, Number.POSITIVE_INFINITY);
     if (!leases.isLive(row)) return;
-    if (leaseDeadline(state, row) > now) {
-      state.lookAtLease(row, nextLook(state, row, now));
-      return;
-    }
-    context.end(row, leases.endsAt(row) <= now ? 'expired' : 'idle_timeout', now);
+    const deadline = leaseDeadline(state, row);
+    if (deadline <= now) due.push({ row, deadline });
+    else state.lookAtLease(row, nextLook(state, row, now));
   });
+  due.sort((a, b) => a.deadline - b.deadline || a.row - b.row);
+  for (const { row } of due) {
+    context.end(row, leases.endsAt(row) <= now ? 'expired' : 'idle_timeout', now);
+  }
 }
 
 /** Ends tickets that have waited too long, and takes back grants that nobody has read. */
 export function endDueTickets(context: Context, now: number): void {
   const { state, facts, counters } = context;
+  const due: { ticket: Ticket; deadline: number }[] = [];
   state.ticketDeadlines.advance(now, (row) => {
     const ticket = state.tickets.rows[row];
     if (ticket === undefined || ticket.claimed) return;
+    if (ticket.state !== 'queued' && ticket.state !== 'granted') return;
+    const deadline = ticket.state === 'queued' ? ticket.expiresAt : claimDeadline(ticket);
+    if (deadline <= now) due.push({ ticket, deadline });
+    else state.ticketDeadlines.arm(row, deadline);
+  });
+  due.sort((a, b) => a.deadline - b.deadline || a.ticket.number - b.ticket.number);
+  for (const { ticket } of due) {
     if (ticket.state === 'queued') {
-      if (ticket.expiresAt > now) {
-        state.ticketDeadlines.arm(row, ticket.expiresAt);
-        return;
-      }
       counters.expiredTickets++;
       facts.ticketEnded(ticket, 'expired', now);
-    } else if (ticket.state === 'granted') {
-      if (claimDeadline(ticket) > now) {
-        state.ticketDeadlines.arm(row, claimDeadline(ticket));
-        return;
-      }
-      for (const id of ticket.leases) {
-        const lease = state.leases.find(id);
-        if (lease === NONE || state.leases.state(lease) !== ALLOCATED) continue;
-        // Whoever has reported it, or been given it again, has seen it: activity shows that.
-        if (state.leases.activityAt(lease) > ticket.endedAt) continue;
-        context.end(lease, 'idle_timeout', now);
-      }
-      facts.ticketClaimed(ticket, now);
+      continue;
     }
-  });
+    for (const id of ticket.leases) {
+      const lease = state.leases.find(id);
+      if (lease === NONE || state.leases.state(lease) !== ALLOCATED) continue;
+      // Whoever has reported it, or been given it again, has seen it: activity shows that.
+      if (state.leases.activityAt(lease) > ticket.endedAt) continue;
+      context.end(lease, 'idle_timeout', now);
+    }
+    facts.ticketClaimed(ticket, now);
+  }
 }
 
 /** No new leases for the agent; its idle ones end now. Retiring, it leaves with the last one. */

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/host/ports.ts';
 import { FaultyDisk, type FaultyDiskOptions, FaultyJournal } from '../../src/sim/faulty-journal.ts';
-import {
-  batchOf,
-  exerciseJournal,
-  expectBatches,
-  expectFault,
-  readAll,
-  snapshotOf,
-} from './exercise-journal.ts';
+import { exerciseJournal } from './exercise-journal.ts';
+import { batchOf, expectBatches, expectFault, readAll, snapshotOf } from './journal-fixtures.ts';
 import { storageOn } from './memory-storage.ts';
 
 exerciseJournal('with its faults off', ({ retainBytes }) => {

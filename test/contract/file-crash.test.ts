@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FileJournal } from '../../src/adapters/journals/file.ts';
-import { expectFault, readAll } from './exercise-journal.ts';
+import { expectFault, readAll } from './journal-fixtures.ts';
 import { type ChildOptions, startChild, temporary, whyNoTrace } from './file-tools.ts';
 
 interface Found {

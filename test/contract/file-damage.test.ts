@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileJournal } from '../../src/adapters/journals/file.ts';
-import { batchOf, expectFault, readAll, snapshotOf } from './exercise-journal.ts';
+import { batchOf, expectFault, readAll, snapshotOf } from './journal-fixtures.ts';
 import {
   AppendChild,
   damageBatch,

@@ -4,7 +4,7 @@ import { chmod, chown, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FileJournal } from '../../src/adapters/journals/file.ts';
-import { batchOf, expectBatches, expectFault, readAll, snapshotOf } from './exercise-journal.ts';
+import { batchOf, expectBatches, expectFault, readAll, snapshotOf } from './journal-fixtures.ts';
 import {
   mountMemory,
   remountReadOnly,

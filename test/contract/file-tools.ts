@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { payloadOf } from './exercise-journal.ts';
+import { payloadOf } from './journal-fixtures.ts';
 
 export const makeTemporary = (): Promise<string> => mkdtemp(join(tmpdir(), 'remuda-journal-'));
 

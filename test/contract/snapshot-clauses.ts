@@ -1,0 +1,110 @@
+/** The clauses of `saveSnapshot` and `loadSnapshot`. */
+import { describe, expect, it } from 'vitest';
+import { JournalError } from '../../src/host/ports.ts';
+import type { JournalBench } from './exercise-journal.ts';
+import { batchOf, expectBatches, expectSnapshot, payloadOf, readAll, readUntilFault, snapshotOf } from './journal-fixtures.ts';
+
+const MEGABYTE = 1024 * 1024;
+
+export function exerciseSnapshots(bench: JournalBench): void {
+  describe('snapshots', () => {
+    /** A journal of ten events, one a batch. */
+    const openTen = async () => {
+      const opened = await bench.openNew();
+      for (let first = 1; first <= 10; first++) {
+        await opened.journal.append(batchOf(first, 1, opened.epoch));
+      }
+      return opened;
+    };
+
+    it('come back as they were, also in another life', async () => {
+      const { journal } = await openTen();
+      const snapshot = snapshotOf(7, 100, 0, 1, 3 * MEGABYTE);
+      await journal.saveSnapshot(snapshot);
+      expectSnapshot(await journal.loadSnapshot(), snapshot);
+      await journal.close();
+      expectSnapshot(await bench.connect().loadSnapshot(), snapshot);
+    });
+
+    it('may be without any chunk', async () => {
+      const { journal } = await openTen();
+      await journal.saveSnapshot(snapshotOf(3));
+      expectSnapshot(await journal.loadSnapshot(), snapshotOf(3));
+    });
+
+    it('give the one with the newest event', async () => {
+      const { journal } = await openTen();
+      await journal.saveSnapshot(snapshotOf(9, 50));
+      await journal.saveSnapshot(snapshotOf(4, 60));
+      expectSnapshot(await journal.loadSnapshot(), snapshotOf(9, 50));
+      await journal.saveSnapshot(snapshotOf(10, 70));
+      expectSnapshot(await journal.loadSnapshot(), snapshotOf(10, 70));
+    });
+
+    it('replace one of the same event', async () => {
+      const { journal } = await openTen();
+      await journal.saveSnapshot(snapshotOf(9, 50));
+      await journal.saveSnapshot({ lastEvent: 9, chunks: [payloadOf(1, 10)] });
+      expectSnapshot(await journal.loadSnapshot(), {
+        lastEvent: 9,
+        chunks: [payloadOf(1, 10)],
+      });
+    });
+
+    it('can be saved by a reader beside the writer', async () => {
+      const { journal, epoch } = await openTen();
+      const reader = bench.connect();
+      let last = 10;
+      const writing = (async () => {
+        for (; last < 200; last++) await journal.append(batchOf(last + 1, 1, epoch, 2000));
+      })();
+      for (let i = 0; i < 5; i++) {
+        const lastEvent = await reader.lastEvent();
+        await reader.saveSnapshot(snapshotOf(lastEvent, 100_000, 100_000));
+        expectSnapshot(await journal.loadSnapshot(), snapshotOf(lastEvent, 100_000, 100_000));
+      }
+      await writing;
+      expect(await journal.lastEvent()).toBe(200);
+    });
+
+    it('leave every batch readable that the older of the newest two needs', async () => {
+      const { journal, epoch } = await openTen();
+      for (const lastEvent of [2, 5, 8]) await journal.saveSnapshot(snapshotOf(lastEvent, 50));
+      const expected = [6, 7, 8, 9, 10].map((first) => batchOf(first, 1, epoch));
+      expectBatches(await readAll(journal, 6), expected);
+    });
+
+    bench.unlessSkipped('damaged snapshot', 'pass over a damaged one', async () => {
+      const { journal } = await openTen();
+      for (const lastEvent of [2, 5, 8]) await journal.saveSnapshot(snapshotOf(lastEvent, 5000));
+      await bench.closeAll();
+      await bench.storage.damageSnapshot!(8);
+      expectSnapshot(await bench.connect().loadSnapshot(), snapshotOf(5, 5000));
+      await bench.closeAll();
+      await bench.storage.damageSnapshot!(5);
+      expect(await bench.connect().loadSnapshot()).toBeNull();
+    });
+
+    bench.unlessSkipped('retention', 'let batches go that no kept one needs', async () => {
+      await bench.begin(100_000);
+      const { journal, epoch } = await bench.openNew();
+      const written = Array.from({ length: 100 }, (_, i) => batchOf(i + 1, 1, epoch, 10_000));
+      for (const batch of written) await journal.append(batch);
+      await journal.saveSnapshot(snapshotOf(50, 10));
+      expect(await readAll(journal)).toHaveLength(100);
+      await journal.saveSnapshot(snapshotOf(100, 10));
+      let { batches, error } = await readUntilFault(journal);
+      for (const end = Date.now() + 10_000; error === null && Date.now() < end; ) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        ({ batches, error } = await readUntilFault(journal));
+      }
+      expect((error as JournalError).fault).toBe('corrupt');
+      expect((error as JournalError).message).toContain('no longer keeps event 1');
+      expect(batches).toEqual([]);
+      expectBatches(await readAll(journal, 51), written.slice(50));
+      await journal.append(batchOf(101, 1, epoch));
+      await bench.closeAll();
+      expect((await bench.openNew()).lastEvent).toBe(101);
+    });
+  });
+}
