@@ -41,6 +41,8 @@ const GROUP = 15;
 const HOST = 16;
 const RING_AT = 17;
 const RING_START = 18;
+/** A double again, behind the ring of ten. */
+const RESCORE_AT = 14;
 
 // Bits of the word BITS; the lowest two hold the health.
 const HEALTH_MASK = 3;
@@ -50,7 +52,6 @@ const RETIRING_BIT = 16;
 const PROTECTED_BIT = 32;
 const DECLARED_BIT = 64;
 const DURABLE_BITS = 127;
-const RESCORE_BIT = 128;
 const LOAD_CLASS_SHIFT = 8;
 const LOAD_CLASS_MASK = 3;
 const AVAILABILITY_SHIFT = 10;
@@ -123,6 +124,7 @@ export class AgentTable {
     this.#f64[agent * DOUBLES + REGISTERED_AT] = now;
     this.#f64[agent * DOUBLES + USE_SEQUENCE] = 0;
     this.#f64[agent * DOUBLES + LOAD_CLASS_UNTIL] = 0;
+    this.#f64[agent * DOUBLES + RESCORE_AT] = Number.POSITIVE_INFINITY;
     i32[at + RING_AT] = 0;
     i32.fill(0, at + RING_START, at + RING_START + RING);
     this.#heartbeatAt[agent] = now;
@@ -332,14 +334,13 @@ export class AgentTable {
     return (this.#i32[agent * WORDS + BITS] >> LOAD_CLASS_SHIFT) & LOAD_CLASS_MASK;
   }
 
-  /** The ready index will look at the agent's load class again by itself. */
-  isRescoreArmed(agent: number): boolean {
-    return (this.#i32[agent * WORDS + BITS] & RESCORE_BIT) !== 0;
+  /** When the ready index will look at the agent's load class by itself; Infinity = never. */
+  rescoreAt(agent: number): number {
+    return this.#f64[agent * DOUBLES + RESCORE_AT];
   }
 
-  setRescoreArmed(agent: number, armed: boolean): void {
-    const at = agent * WORDS + BITS;
-    this.#i32[at] = (this.#i32[at] & ~RESCORE_BIT) | (armed ? RESCORE_BIT : 0);
+  setRescoreAt(agent: number, at: number): void {
+    this.#f64[agent * DOUBLES + RESCORE_AT] = at;
   }
 
   /** When the load class changes by the passing of time; Infinity when it cannot get better. */
@@ -447,6 +448,7 @@ export class AgentTable {
         i32[at + RING_START + i] = columns.recent_leases[agent * RING + i];
       }
       this.#f64[agent * DOUBLES + LOAD_CLASS_UNTIL] = 0;
+      this.#f64[agent * DOUBLES + RESCORE_AT] = Number.POSITIVE_INFINITY;
       i32[at + USED] = 0;
       i32[at + LEASE_HEAD] = NONE;
       i32[at + CLASS] = NONE;

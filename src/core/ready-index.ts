@@ -55,7 +55,7 @@ export class ReadyIndex {
   /** Puts agents into the classes where the time has brought them. */
   advance(now: number): void {
     this.#rescore.advance(now, (agent) => {
-      this.#agents.setRescoreArmed(agent, false);
+      this.#agents.setRescoreAt(agent, Number.POSITIVE_INFINITY);
       if (this.#agents.names.has(agent)) this.refresh(agent, now);
     });
   }
@@ -107,7 +107,7 @@ export class ReadyIndex {
     const group = this.#agents.group(agent);
     if (group !== NONE) this.#groups[group].unplace(agent);
     this.#rescore.disarm(agent);
-    this.#agents.setRescoreArmed(agent, false);
+    this.#agents.setRescoreAt(agent, Number.POSITIVE_INFINITY);
   }
 
   /** With packing only: nobody else asks how many leases a host has. */
@@ -211,8 +211,9 @@ export class ReadyIndex {
   #classOf(agent: number, now: number): number {
     const agents = this.#agents;
     const load = agents.loadClass(agent, now);
-    if (load < 2 && !agents.isRescoreArmed(agent)) {
-      agents.setRescoreArmed(agent, true);
+    // Armed too early is harmless, and for most agents it is armed for the day already.
+    if (load < 2 && agents.loadClassUntil(agent) < agents.rescoreAt(agent)) {
+      agents.setRescoreAt(agent, agents.loadClassUntil(agent));
       this.#rescore.arm(agent, agents.loadClassUntil(agent));
     }
     return classOf(agents.health(agent), load, idleClass(now - agents.lastUsedAt(agent)));

@@ -1,24 +1,24 @@
 /** The clauses of `open`, `append` and `probe`. */
 import { describe, expect, it } from 'vitest';
-import { type Batch } from '../../src/host/ports.ts';
-import type { JournalBench } from './exercise-journal.ts';
+import type { Batch } from '../../src/host/ports.ts';
 import { batchOf, expectBatches, expectFault, payloadOf, readAll } from './journal-fixtures.ts';
+import type { JournalHarness } from './journal-harness.ts';
 
 const MEGABYTE = 1024 * 1024;
 
-export function exerciseAppends(bench: JournalBench): void {
+export function exerciseAppends(harness: JournalHarness): void {
   describe('append', () => {
     it('keeps every field and byte', async () => {
-      const { journal, epoch } = await bench.openNew();
+      const { journal, epoch } = await harness.openNew();
       const written = [batchOf(1, 3, epoch), batchOf(4, 1, epoch, 1), batchOf(5, 1000, epoch)];
       for (const batch of written) await journal.append(batch);
       expect(await journal.lastEvent()).toBe(1004);
       expectBatches(await readAll(journal), written);
-      expectBatches(await readAll(bench.connect()), written);
+      expectBatches(await readAll(harness.connect()), written);
     });
 
     it('takes an empty payload and one of 10 MB', async () => {
-      const { journal, epoch } = await bench.openNew();
+      const { journal, epoch } = await harness.openNew();
       const written = [batchOf(1, 1, epoch, 0), batchOf(2, 1, epoch, 10 * MEGABYTE)];
       for (const batch of written) await journal.append(batch);
       const read = await readAll(journal);
@@ -27,7 +27,7 @@ export function exerciseAppends(bench: JournalBench): void {
     });
 
     it('takes a part of a larger buffer, leaves it alone and keeps what it was', async () => {
-      const { journal, epoch } = await bench.openNew();
+      const { journal, epoch } = await harness.openNew();
       const buffer = payloadOf(7, 4000);
       const payload = buffer.subarray(1000, 1500);
       const before = Buffer.from(payload);
@@ -40,7 +40,7 @@ export function exerciseAppends(bench: JournalBench): void {
     });
 
     it('takes 1,000 at once, in order', async () => {
-      const { journal, epoch } = await bench.openNew();
+      const { journal, epoch } = await harness.openNew();
       const written = Array.from({ length: 1000 }, (_, i) => batchOf(i + 1, 1, epoch));
       const order: number[] = [];
       await Promise.all(
@@ -51,7 +51,7 @@ export function exerciseAppends(bench: JournalBench): void {
     });
 
     it('refuses a gap and a number that is taken, and keeps nothing of them', async () => {
-      const { journal, epoch } = await bench.openNew();
+      const { journal, epoch } = await harness.openNew();
       await expectFault(journal.append(batchOf(2, 1, epoch)), 'fenced');
       await journal.append(batchOf(1, 2, epoch));
       for (const first of [1, 2, 4]) {
@@ -63,17 +63,17 @@ export function exerciseAppends(bench: JournalBench): void {
     });
 
     it('refuses an epoch older than the newest writer', async () => {
-      const first = await bench.openNew();
+      const first = await harness.openNew();
       await first.journal.append(batchOf(1, 1, first.epoch));
       await first.journal.close();
-      const { journal, epoch } = await bench.openNew();
+      const { journal, epoch } = await harness.openNew();
       await expectFault(journal.append(batchOf(2, 1, first.epoch)), 'fenced');
       await journal.append(batchOf(2, 1, epoch));
       expect(await journal.lastEvent()).toBe(2);
     });
 
     it('is refused before open and after close', async () => {
-      const journal = bench.connect();
+      const journal = harness.connect();
       await expect(journal.append(batchOf(1))).rejects.toThrow();
       const { epoch } = await journal.open();
       await journal.append(batchOf(1, 1, epoch));
@@ -81,13 +81,13 @@ export function exerciseAppends(bench: JournalBench): void {
       await journal.close();
       await expect(journal.append(batchOf(2, 1, epoch))).rejects.toThrow();
       await expect(journal.lastEvent()).rejects.toThrow();
-      expect(await bench.connect().lastEvent()).toBe(1);
+      expect(await harness.connect().lastEvent()).toBe(1);
     });
   });
 
   describe('probe', () => {
     it('passes on a healthy journal and leaves nothing behind', async () => {
-      const { journal, epoch } = await bench.openNew();
+      const { journal, epoch } = await harness.openNew();
       await journal.append(batchOf(1, 1, epoch));
       for (let i = 0; i < 3; i++) await journal.probe();
       expect(await journal.lastEvent()).toBe(1);
@@ -101,7 +101,7 @@ export function exerciseAppends(bench: JournalBench): void {
       const written: Batch[] = [];
       let lastEpoch = 0;
       for (let life = 0; life < 4; life++) {
-        const { journal, epoch, lastEvent } = await bench.openNew();
+        const { journal, epoch, lastEvent } = await harness.openNew();
         expect(epoch).toBeGreaterThan(lastEpoch);
         expect(lastEvent).toBe(written.length);
         written.push(batchOf(lastEvent + 1, 1, epoch));
@@ -109,12 +109,12 @@ export function exerciseAppends(bench: JournalBench): void {
         lastEpoch = epoch;
         await journal.close();
       }
-      expectBatches(await readAll(bench.connect()), written);
+      expectBatches(await readAll(harness.connect()), written);
     });
 
     it('exclude each other until the first one closes', async () => {
-      const first = await bench.openNew();
-      const second = bench.connect();
+      const first = await harness.openNew();
+      const second = harness.connect();
       const error = await expectFault(second.open(), 'fenced');
       expect(error.message).toContain('in use');
       await first.journal.append(batchOf(1, 1, first.epoch));
@@ -125,22 +125,26 @@ export function exerciseAppends(bench: JournalBench): void {
       expect(epoch).toBeGreaterThan(first.epoch);
     });
 
-    bench.unlessSkipped('lost lock', 'are fenced by a newer one when their lock is lost', async () => {
-      const first = await bench.openNew();
-      await first.journal.append(batchOf(1, 1, first.epoch));
-      await bench.storage.loseLock!();
-      const second = await bench.openNew();
-      expect(second.lastEvent).toBe(1);
-      expect(second.epoch).toBeGreaterThan(first.epoch);
-      // Not even before the new one has appended anything.
-      await expectFault(first.journal.append(batchOf(2, 1, first.epoch)), 'fenced');
-      await second.journal.append(batchOf(2, 5, second.epoch));
-      await expectFault(first.journal.append(batchOf(2, 1, first.epoch)), 'fenced');
-      await expectFault(first.journal.append(batchOf(7, 1, first.epoch)), 'fenced');
-      expectBatches(await readAll(second.journal), [
-        batchOf(1, 1, first.epoch),
-        batchOf(2, 5, second.epoch),
-      ]);
-    });
+    harness.unlessSkipped(
+      'lost lock',
+      'are fenced by a newer one when their lock is lost',
+      async () => {
+        const first = await harness.openNew();
+        await first.journal.append(batchOf(1, 1, first.epoch));
+        await harness.storage.loseLock!();
+        const second = await harness.openNew();
+        expect(second.lastEvent).toBe(1);
+        expect(second.epoch).toBeGreaterThan(first.epoch);
+        // Not even before the new one has appended anything.
+        await expectFault(first.journal.append(batchOf(2, 1, first.epoch)), 'fenced');
+        await second.journal.append(batchOf(2, 5, second.epoch));
+        await expectFault(first.journal.append(batchOf(2, 1, first.epoch)), 'fenced');
+        await expectFault(first.journal.append(batchOf(7, 1, first.epoch)), 'fenced');
+        expectBatches(await readAll(second.journal), [
+          batchOf(1, 1, first.epoch),
+          batchOf(2, 5, second.epoch),
+        ]);
+      },
+    );
   });
 }

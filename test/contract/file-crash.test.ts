@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FileJournal } from '../../src/adapters/journals/file.ts';
-import { expectFault, readAll } from './journal-fixtures.ts';
 import { type ChildOptions, startChild, temporary, whyNoTrace } from './file-tools.ts';
+import { expectFault, readAll } from './journal-fixtures.ts';
 
 interface Found {
   readonly lastEvent: number;
@@ -57,17 +57,18 @@ describe('a process killed while it appends', () => {
 
   it('leaves a snapshot and all that follows it, while batches are deleted', async () => {
     const directory = await temporary();
+    let last = 0;
     for (let life = 1; life <= 6; life++) {
       const payloadBytes = 20_000;
       const child = startChild({ directory, payloadBytes, snapshotEvery: 25 });
-      await child.until('acknowledged');
-      await new Promise((resolve) => setTimeout(resolve, 100 + life * 50));
+      await child.until(`acknowledged ${last + 60 + life * 7}`);
       await child.kill();
       const journal = new FileJournal(directory);
       const snapshot = await journal.loadSnapshot();
       await journal.close();
       const { lastEvent } = await inspect(directory, (snapshot?.lastEvent ?? 0) + 1, payloadBytes);
       expectAcknowledged(lastEvent, child.acknowledged);
+      last = lastEvent;
     }
     const journal = new FileJournal(directory);
     expect((await journal.verify()).firstEvent).toBeGreaterThan(1);

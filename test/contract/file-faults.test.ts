@@ -4,7 +4,6 @@ import { chmod, chown, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FileJournal } from '../../src/adapters/journals/file.ts';
-import { batchOf, expectBatches, expectFault, readAll, snapshotOf } from './journal-fixtures.ts';
 import {
   mountMemory,
   remountReadOnly,
@@ -13,6 +12,7 @@ import {
   whyNoMount,
   whyNoOtherUser,
 } from './file-tools.ts';
+import { batchOf, expectBatches, expectFault, readAll, snapshotOf } from './journal-fixtures.ts';
 
 const noMount = whyNoMount();
 const noOtherUser = whyNoOtherUser();

@@ -42,21 +42,25 @@ function succeeds(command: string, ...args: string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
+/** Runs a command line; `$1` in it is the directory. */
+function shell(command: string, directory: string): void {
+  const { status, stderr } = spawnSync('sh', ['-c', command, 'sh', directory]);
+  if (status !== 0) throw new Error(`${command}: ${stderr}`);
+}
+
 /** Mounts a small file system in memory there, until the test is over. */
 export async function mountMemory(size: string): Promise<string> {
   const directory = await makeTemporary();
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', directory]);
-  if (mounted.status !== 0) throw new Error(String(mounted.stderr));
+  shell(`mount -t tmpfs -o size=${size} none "$1"`, directory);
   onTestFinished(async () => {
-    spawnSync('umount', ['--lazy', directory]);
+    shell('umount --lazy "$1"', directory);
     await rm(directory, { recursive: true, force: true });
   });
   return directory;
 }
 
 export function remountReadOnly(directory: string): void {
-  const { status, stderr } = spawnSync('mount', ['-o', 'remount,ro', directory]);
-  if (status !== 0) throw new Error(String(stderr));
+  shell('mount -o remount,ro "$1"', directory);
 }
 
 /** Why this machine cannot do it; null when it can. */

@@ -24,7 +24,9 @@ export async function readAll(journal: Journal, from = 1): Promise<Batch[]> {
 }
 
 /** The batches until the read fails, and what it failed with. */
-export async function readUntilFault(journal: Journal): Promise<{ batches: Batch[]; error: unknown }> {
+export async function readUntilFault(
+  journal: Journal,
+): Promise<{ batches: Batch[]; error: unknown }> {
   const batches: Batch[] = [];
   try {
     for await (const batch of journal.read(1)) batches.push(batch);

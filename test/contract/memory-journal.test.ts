@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryDisk, MemoryJournal } from '../../src/adapters/journals/memory.ts';
 import { openJournal } from '../../src/adapters/journals/open.ts';
-import { exerciseJournal, type StorageOptions } from './exercise-journal.ts';
+import { exerciseJournal } from './exercise-journal.ts';
 import { snapshotOf } from './journal-fixtures.ts';
 import { storageOn } from './memory-storage.ts';
 
-exerciseJournal('in memory', (options: StorageOptions) => {
+exerciseJournal('in memory', (options) => {
   const disk = new MemoryDisk(options);
   return storageOn(disk, () => new MemoryJournal(disk));
 });

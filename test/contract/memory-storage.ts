@@ -1,6 +1,6 @@
 import type { MemoryDisk } from '../../src/adapters/journals/memory.ts';
 import type { Journal } from '../../src/host/ports.ts';
-import type { JournalStorage } from './exercise-journal.ts';
+import type { JournalStorage } from './journal-harness.ts';
 
 /** A memory disk as the contract suite wants its storage. */
 export function storageOn(disk: MemoryDisk, connect: () => Journal): JournalStorage {

@@ -1,21 +1,21 @@
 /** The clauses of `read` and `lastEvent`. */
 import { describe, expect, it } from 'vitest';
 import { JournalError } from '../../src/host/ports.ts';
-import type { JournalBench } from './exercise-journal.ts';
 import { batchOf, expectBatches, payloadOf, readAll, readUntilFault } from './journal-fixtures.ts';
+import type { JournalHarness } from './journal-harness.ts';
 
-export function exerciseReads(bench: JournalBench): void {
+export function exerciseReads(harness: JournalHarness): void {
   describe('when empty', () => {
     it('opens at event 0 under an epoch above 0', async () => {
-      const { epoch, lastEvent } = await bench.openNew();
+      const { epoch, lastEvent } = await harness.openNew();
       expect(lastEvent).toBe(0);
       expect(epoch).toBeGreaterThan(0);
     });
 
     it('reads nothing, opened or not', async () => {
-      const reader = bench.connect();
+      const reader = harness.connect();
       for (const opened of [false, true]) {
-        if (opened) await bench.openNew();
+        if (opened) await harness.openNew();
         expect(await reader.lastEvent()).toBe(0);
         expect(await readAll(reader)).toEqual([]);
         expect(await reader.loadSnapshot()).toBeNull();
@@ -25,7 +25,7 @@ export function exerciseReads(bench: JournalBench): void {
 
   describe('read', () => {
     it('begins with the batch that holds the event', async () => {
-      const { journal, epoch } = await bench.openNew();
+      const { journal, epoch } = await harness.openNew();
       const written = [batchOf(1, 3, epoch), batchOf(4, 1, epoch), batchOf(5, 5, epoch)];
       for (const batch of written) await journal.append(batch);
       for (let from = 0; from <= 12; from++) {
@@ -35,7 +35,7 @@ export function exerciseReads(bench: JournalBench): void {
     });
 
     it('gives many megabytes batch by batch, and can be left early', async () => {
-      const { journal, epoch } = await bench.openNew();
+      const { journal, epoch } = await harness.openNew();
       const written = Array.from({ length: 60 }, (_, i) => batchOf(i + 1, 1, epoch, 200_000));
       for (const batch of written) await journal.append(batch);
       let next = 1;
@@ -49,8 +49,8 @@ export function exerciseReads(bench: JournalBench): void {
     });
 
     it('goes on beside a writer and always gives what had been acknowledged', async () => {
-      const { journal, epoch } = await bench.openNew();
-      const reader = bench.connect();
+      const { journal, epoch } = await harness.openNew();
+      const reader = harness.connect();
       let acknowledged = 0;
       let isDone = false;
       const writing = (async () => {
@@ -79,19 +79,23 @@ export function exerciseReads(bench: JournalBench): void {
       expect(await readAll(reader, 898)).toHaveLength(1);
     });
 
-    bench.unlessSkipped('damaged batch', 'stops at a batch that is not as it was written', async () => {
-      const { journal, epoch } = await bench.openNew();
-      for (let first = 1; first <= 9; first += 1) await journal.append(batchOf(first, 1, epoch));
-      await bench.closeAll();
-      await bench.storage.damageBatch!(5);
-      const { batches, error } = await readUntilFault(bench.connect());
-      expect(batches.map(({ first }) => first)).toEqual([1, 2, 3, 4]);
-      expect(error).toBeInstanceOf(JournalError);
-      expect((error as JournalError).fault).toBe('corrupt');
-      expectBatches(
-        await readAll(bench.connect(), 6),
-        [6, 7, 8, 9].map((n) => batchOf(n, 1, epoch)),
-      );
-    });
+    harness.unlessSkipped(
+      'damaged batch',
+      'stops at a batch that is not as it was written',
+      async () => {
+        const { journal, epoch } = await harness.openNew();
+        for (let first = 1; first <= 9; first += 1) await journal.append(batchOf(first, 1, epoch));
+        await harness.closeAll();
+        await harness.storage.damageBatch!(5);
+        const { batches, error } = await readUntilFault(harness.connect());
+        expect(batches.map(({ first }) => first)).toEqual([1, 2, 3, 4]);
+        expect(error).toBeInstanceOf(JournalError);
+        expect((error as JournalError).fault).toBe('corrupt');
+        expectBatches(
+          await readAll(harness.connect(), 6),
+          [6, 7, 8, 9].map((n) => batchOf(n, 1, epoch)),
+        );
+      },
+    );
   });
 }

@@ -1,16 +1,24 @@
 /** The clauses of `saveSnapshot` and `loadSnapshot`. */
 import { describe, expect, it } from 'vitest';
-import { JournalError } from '../../src/host/ports.ts';
-import type { JournalBench } from './exercise-journal.ts';
-import { batchOf, expectBatches, expectSnapshot, payloadOf, readAll, readUntilFault, snapshotOf } from './journal-fixtures.ts';
+import type { JournalError } from '../../src/host/ports.ts';
+import {
+  batchOf,
+  expectBatches,
+  expectSnapshot,
+  payloadOf,
+  readAll,
+  readUntilFault,
+  snapshotOf,
+} from './journal-fixtures.ts';
+import type { JournalHarness } from './journal-harness.ts';
 
 const MEGABYTE = 1024 * 1024;
 
-export function exerciseSnapshots(bench: JournalBench): void {
+export function exerciseSnapshots(harness: JournalHarness): void {
   describe('snapshots', () => {
     /** A journal of ten events, one a batch. */
     const openTen = async () => {
-      const opened = await bench.openNew();
+      const opened = await harness.openNew();
       for (let first = 1; first <= 10; first++) {
         await opened.journal.append(batchOf(first, 1, opened.epoch));
       }
@@ -23,7 +31,7 @@ export function exerciseSnapshots(bench: JournalBench): void {
       await journal.saveSnapshot(snapshot);
       expectSnapshot(await journal.loadSnapshot(), snapshot);
       await journal.close();
-      expectSnapshot(await bench.connect().loadSnapshot(), snapshot);
+      expectSnapshot(await harness.connect().loadSnapshot(), snapshot);
     });
 
     it('may be without any chunk', async () => {
@@ -53,7 +61,7 @@ export function exerciseSnapshots(bench: JournalBench): void {
 
     it('can be saved by a reader beside the writer', async () => {
       const { journal, epoch } = await openTen();
-      const reader = bench.connect();
+      const reader = harness.connect();
       let last = 10;
       const writing = (async () => {
         for (; last < 200; last++) await journal.append(batchOf(last + 1, 1, epoch, 2000));
@@ -74,20 +82,20 @@ export function exerciseSnapshots(bench: JournalBench): void {
       expectBatches(await readAll(journal, 6), expected);
     });
 
-    bench.unlessSkipped('damaged snapshot', 'pass over a damaged one', async () => {
+    harness.unlessSkipped('damaged snapshot', 'pass over a damaged one', async () => {
       const { journal } = await openTen();
       for (const lastEvent of [2, 5, 8]) await journal.saveSnapshot(snapshotOf(lastEvent, 5000));
-      await bench.closeAll();
-      await bench.storage.damageSnapshot!(8);
-      expectSnapshot(await bench.connect().loadSnapshot(), snapshotOf(5, 5000));
-      await bench.closeAll();
-      await bench.storage.damageSnapshot!(5);
-      expect(await bench.connect().loadSnapshot()).toBeNull();
+      await harness.closeAll();
+      await harness.storage.damageSnapshot!(8);
+      expectSnapshot(await harness.connect().loadSnapshot(), snapshotOf(5, 5000));
+      await harness.closeAll();
+      await harness.storage.damageSnapshot!(5);
+      expect(await harness.connect().loadSnapshot()).toBeNull();
     });
 
-    bench.unlessSkipped('retention', 'let batches go that no kept one needs', async () => {
-      await bench.begin(100_000);
-      const { journal, epoch } = await bench.openNew();
+    harness.unlessSkipped('retention', 'let batches go that no kept one needs', async () => {
+      await harness.begin(100_000);
+      const { journal, epoch } = await harness.openNew();
       const written = Array.from({ length: 100 }, (_, i) => batchOf(i + 1, 1, epoch, 10_000));
       for (const batch of written) await journal.append(batch);
       await journal.saveSnapshot(snapshotOf(50, 10));
@@ -103,8 +111,8 @@ export function exerciseSnapshots(bench: JournalBench): void {
       expect(batches).toEqual([]);
       expectBatches(await readAll(journal, 51), written.slice(50));
       await journal.append(batchOf(101, 1, epoch));
-      await bench.closeAll();
-      expect((await bench.openNew()).lastEvent).toBe(101);
+      await harness.closeAll();
+      expect((await harness.openNew()).lastEvent).toBe(101);
     });
   });
 }

@@ -419,14 +419,18 @@ export abstract class NaiveRules {
 
   advance(now: number): void {
     this.now = Math.max(this.now, now);
-    const due = this.live
+    const looked = this.live
       .filter((lease) => lease.lookAt <= this.now)
-      .map((lease) => ({ lease, at: this.deadline(lease) }));
-    for (const { lease } of due.sort((a, b) => a.at - b.at || a.lease.number - b.lease.number)) {
+      .map((lease) => ({ lease, at: this.deadline(lease) }))
+      .sort((a, b) => a.at - b.at || a.lease.number - b.lease.number);
+    // Under pressure all are judged by the same utilization, that of before any of them ends.
+    for (const { lease, at } of looked) {
       lease.lookAt = Infinity;
-      // Under pressure those that ended before it may have given it more time.
-      if (this.deadline(lease) > this.now) this.look(lease);
-      else this.end(lease, lease.endsAt <= this.now ? 'expired' : 'idle_timeout');
+      if (at > this.now) this.look(lease);
+    }
+    for (const { lease, at } of looked) {
+      if (at > this.now) continue;
+      this.end(lease, lease.endsAt <= this.now ? 'expired' : 'idle_timeout');
     }
     this.serve(false);
     const tickets = this.tickets.filter((ticket) => ticket.dueAt <= this.now);

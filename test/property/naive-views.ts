@@ -72,7 +72,7 @@ export function agentView(pool: NaiveRules, agent: Agent): O.AgentView {
     protected: agent.protected,
     phase: phase(pool, agent),
     health: agent.health,
-    load: agent.reported ?? leases.length / agent.slots,
+    load: agent.gone ? 0 : (agent.reported ?? leases.length / agent.slots),
     hasCredential: agent.credential !== undefined,
     registeredAt: agent.registeredAt,
     lastUsedAt: agent.lastUsedAt,

@@ -12,7 +12,7 @@ import { type JournalReport, withSnapshots } from './file/verify.ts';
 import type { WriterOptions } from './file/writer.ts';
 import type { WriterCalls } from './file/writer-thread.ts';
 
-export type { JournalFinding, JournalReport, SnapshotReport } from './file/verify.ts';
+export type { JournalReport } from './file/verify.ts';
 
 const DEFAULT_RETAIN_BYTES = 512 * 1024 * 1024;
 

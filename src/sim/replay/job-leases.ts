@@ -1,7 +1,7 @@
 /** The leases of a trace of jobs: who works on which, and which are idle for their tenant. */
 import type { LeaseView } from '../../core/outcome.ts';
 import type { VirtualClock } from '../virtual-clock.ts';
-import type { TraceRow } from './trace.ts';
+import { keyOf, type TraceRow } from './trace.ts';
 
 export type Held = Pick<LeaseView, 'leaseId' | 'token'>;
 
@@ -14,14 +14,24 @@ const RENEW_MS = 12 * 3_600_000;
 export class JobLeases {
   readonly #clock: VirtualClock;
   readonly #report: (lease: Held, state: 'active' | 'idle') => void;
-  /** By tenant, purpose and specialization; the one used last at the end. */
+  /** By `keyOf` of their jobs; the one used last at the end. */
   readonly #idle = new Map<string, Held[]>();
+  readonly #rested: string[] = [];
   /** Where each idle lease is listed. */
   readonly #keys = new Map<string, string>();
 
   constructor(clock: VirtualClock, report: (lease: Held, state: 'active' | 'idle') => void) {
     this.#clock = clock;
     this.#report = report;
+  }
+
+  /** The keys of leases that have become idle since the last call. */
+  takeRested(): readonly string[] {
+    return this.#rested.splice(0);
+  }
+
+  hasIdle(key: string): boolean {
+    return this.#idle.has(key);
   }
 
   /** An idle lease that fits the job, the one used last; null when there is none. */
@@ -69,12 +79,6 @@ export class JobLeases {
     if (held) held.push(lease);
     else this.#idle.set(key, [lease]);
     this.#keys.set(lease.leaseId, key);
+    this.#rested.push(key);
   }
-}
-
-/** No name can hold a line feed: none may hold control characters. */
-function keyOf({ tenant, purpose = '', specialization = '' }: TraceRow): string {
-  return purpose === '' && specialization === ''
-    ? tenant
-    : `${tenant}\n${purpose}\n${specialization}`;
 }

@@ -13,6 +13,16 @@ export interface TraceRow {
   readonly specialization?: string;
 }
 
+/**
+ * Rows of the same key can share a lease. No name can hold a line feed: none may hold control
+ * characters.
+ */
+export function keyOf({ tenant, purpose = '', specialization = '' }: TraceRow): string {
+  return purpose === '' && specialization === ''
+    ? tenant
+    : `${tenant}\n${purpose}\n${specialization}`;
+}
+
 const START_CAPACITY = 1_024;
 const NO_NAME = -1;
 
