@@ -19,13 +19,12 @@ export function chart(values: readonly number[], height: number, width: number):
   return rows;
 }
 
-/** No more columns than there is room for; neighbours are shown by their mean. */
-function fold(values: readonly number[], width: number): number[] {
-  const each = Math.max(1, Math.ceil(values.length / Math.max(1, width)));
-  const columns: number[] = [];
-  for (let first = 0; first < values.length; first += each) {
-    const part = values.slice(first, first + each);
-    columns.push(part.reduce((sum, value) => sum + value, 0) / part.length);
-  }
-  return columns;
+/** No more columns than there is room for; each then shows the mean of those it stands for. */
+function fold(values: readonly number[], width: number): readonly number[] {
+  const columns = Math.min(values.length, Math.max(1, Math.floor(width)));
+  return Array.from({ length: columns }, (_, column) => {
+    const first = Math.floor((column * values.length) / columns);
+    const part = values.slice(first, Math.floor(((column + 1) * values.length) / columns));
+    return part.reduce((sum, value) => sum + value, 0) / part.length;
+  });
 }

@@ -5,7 +5,7 @@ import type { ReplayReport } from './replay-run.ts';
 
 const CHART_HEIGHT = 4;
 const CHART_MARGIN = 8;
-const CHART_WIDTH = 100;
+const CHART_WIDTH = 120;
 
 export function reportLines(report: ReplayReport, width: number): string[] {
   return [

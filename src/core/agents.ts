@@ -59,6 +59,10 @@ const BELOW_AVAILABILITY = (1 << AVAILABILITY_SHIFT) - 1;
 
 /** Times of the last ten leases, in seconds: enough to know whether 24 h saw 5, or 10, of them. */
 const RING = MEDIUM_LOAD;
+/** Second 0 of 1970 in the ring: 32 bits reach from two days before it into the year 2106. */
+const EPOCH = 2 * 86_400 - 2 ** 31;
+/** No lease: so early that it has left the window at any time. */
+const NEVER = -(2 ** 31);
 /** Health of an agent that has just been registered. */
 const HEALTHY = 2;
 
@@ -126,7 +130,7 @@ export class AgentTable {
     this.#f64[agent * DOUBLES + LOAD_CLASS_UNTIL] = 0;
     this.#f64[agent * DOUBLES + RESCORE_AT] = Number.POSITIVE_INFINITY;
     i32[at + RING_AT] = 0;
-    i32.fill(0, at + RING_START, at + RING_START + RING);
+    i32.fill(NEVER, at + RING_START, at + RING_START + RING);
     this.#heartbeatAt[agent] = now;
     this.#load[agent] = Number.NaN;
     this.#misses[agent] = 0;
@@ -316,7 +320,7 @@ export class AgentTable {
   noteLease(agent: number, now: number): void {
     const at = agent * WORDS;
     const ringAt = this.#i32[at + RING_AT];
-    this.#i32[at + RING_START + ringAt] = Math.floor(now / 1000);
+    this.#i32[at + RING_START + ringAt] = Math.floor(now / 1000) + EPOCH;
     this.#i32[at + RING_AT] = ringAt + 1 === RING ? 0 : ringAt + 1;
     this.#classifyLoad(agent, now);
   }
@@ -368,7 +372,7 @@ export class AgentTable {
     const at = agent * WORDS;
     let index = this.#i32[at + RING_AT] - nth;
     if (index < 0) index += RING;
-    return this.#i32[at + RING_START + index] * 1000 + LOAD_WINDOW_MS;
+    return (this.#i32[at + RING_START + index] - EPOCH) * 1000 + LOAD_WINDOW_MS;
   }
 
   /** Where the agent can be reached: its label of that name. */
