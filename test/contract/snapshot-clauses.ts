@@ -34,6 +34,15 @@ export function exerciseSnapshots(harness: JournalHarness): void {
       expectSnapshot(await harness.connect().loadSnapshot(), snapshot);
     });
 
+    it('keep what they were when their buffers are used again', async () => {
+      const { journal } = await openTen();
+      const chunk = Buffer.from('a pooled buffer '.repeat(20));
+      const expected = Buffer.from(chunk);
+      await journal.saveSnapshot({ lastEvent: 3, chunks: [chunk] });
+      chunk.fill(0);
+      expectSnapshot(await journal.loadSnapshot(), { lastEvent: 3, chunks: [expected] });
+    });
+
     it('may be without any chunk', async () => {
       const { journal } = await openTen();
       await journal.saveSnapshot(snapshotOf(3));

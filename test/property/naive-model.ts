@@ -11,95 +11,17 @@ import type * as C from '../../src/core/command.ts';
 import * as limits from '../../src/core/limits.ts';
 import type { PoolOptions } from '../../src/core/options.ts';
 import type * as O from '../../src/core/outcome.ts';
-import * as words from '../../src/core/words.ts';
-
-const { PRIORITIES, TIERS } = words;
-export type Find = { agent: Agent; how: O.Granted['how'] };
-export type Demand = Pick<
-  C.LeaseCommand,
-  'specialization' | 'tools' | 'minTier' | 'maxCostPerHour'
->;
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-export interface Agent extends Mutable<Omit<C.AgentSpec, 'memberships'>> {
-  row: number;
-  gone: boolean;
-  members: string[];
-  health: words.Health;
-  offline: boolean;
-  declared: boolean;
-  draining: boolean;
-  retiring: boolean;
-  registeredAt: number;
-  lastUsedAt: number;
-  lastUse: number;
-  heartbeatAt: number;
-  misses: number;
-  reported: number | undefined;
-  grants: number[];
-}
-
-export interface Lease {
-  id: string;
-  number: number;
-  token: number;
-  tenant: string;
-  agent: Agent;
-  demand: Demand;
-  purpose: string;
-  priority: number;
-  metadata: words.Metadata;
-  warm: boolean;
-  state: words.LeaseState;
-  idleTimeoutMs: number;
-  allocatedAt: number;
-  activityAt: number;
-  activity: number;
-  endsAt: number;
-  lookAt: number;
-  reason?: words.EndReason;
-  endedAt: number;
-}
-
-export interface Ticket {
-  number: number;
-  command: C.LeaseCommand;
-  tenant: string;
-  demand: Demand;
-  lane: string;
-  purpose: string;
-  priority: number;
-  rank: number;
-  count: number;
-  queuedAt: number;
-  expiresAt: number;
-  state: words.TicketState;
-  leases: Lease[];
-  dueAt: number;
-}
-
-export interface Wish {
-  demand: Demand;
-  tenant: string;
-  count: number;
-  hosts: string[];
-  withheld: (agent: Agent) => boolean;
-}
-
-export const hostOf = (agent: C.AgentSpec | Agent) => agent.labels.host ?? '';
-/** What a request asks of an agent, spelled the same way for equal requests. */
-export const demandOf = ({
-  specialization,
-  tools = [],
-  minTier,
-  maxCostPerHour,
-}: Demand): Demand => ({
-  specialization,
-  tools: sortedTools(tools),
-  minTier,
-  maxCostPerHour,
-});
-export const sortedTools = (tools: readonly string[]) => [...new Set(tools)].sort();
+import { type EndReason, type LeaseState, PRIORITIES, TIERS } from '../../src/core/words.ts';
+import {
+  type Agent,
+  type Demand,
+  demandOf,
+  type Find,
+  hostOf,
+  type Lease,
+  type Ticket,
+  type Wish,
+} from './naive-types.ts';
 
 /** What there is, who is chosen and what time brings; the commands are in naive-pool.ts. */
 export abstract class NaiveRules {
@@ -267,17 +189,13 @@ export abstract class NaiveRules {
   }
 
   /** The first of each lane. */
-  get heads(): Ticket[] {
-    const { waiting } = this;
-    return waiting.filter((t, i) => waiting.findIndex(({ lane }) => lane === t.lane) === i);
-  }
+  heads = (all: Ticket[] = this.waiting) =>
+    all.filter((ticket, i) => all.findIndex(({ lane }) => lane === ticket.lane) === i);
 
   /** What fits the first group of a lane, if that comes before, is not for others. */
   withheldBy(comesFirst: (group: Ticket) => boolean): (agent: Agent) => boolean {
-    const groups = this.waiting.filter(({ count }) => count > 1);
-    const first = groups.filter((t, i) => groups.findIndex(({ lane }) => lane === t.lane) === i);
-    const collecting = first.filter(comesFirst);
-    return (agent) => collecting.some(({ demand }) => this.mismatch(agent, demand) === null);
+    const groups = this.heads(this.waiting.filter(({ count }) => count > 1)).filter(comesFirst);
+    return (agent) => groups.some(({ demand }) => this.mismatch(agent, demand) === null);
   }
 
   /** Serves those who wait until nobody can be served any more. */
@@ -373,14 +291,14 @@ export abstract class NaiveRules {
     };
   }
 
-  touch(lease: Lease, state: words.LeaseState): void {
+  touch(lease: Lease, state: LeaseState): void {
     lease.state = state;
     lease.activityAt = this.now;
     lease.activity = ++this.sequence;
     this.look(lease);
   }
 
-  end(lease: Lease, reason: words.EndReason): void {
+  end(lease: Lease, reason: EndReason): void {
     if (reason === 'reclaimed') this.counters.reclaimed++;
     Object.assign(lease, { state: 'released', reason, endedAt: this.now });
     this.live = this.live.filter((other) => other !== lease);

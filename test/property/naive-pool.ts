@@ -3,17 +3,17 @@ import type * as C from '../../src/core/command.ts';
 import * as limits from '../../src/core/limits.ts';
 import type * as O from '../../src/core/outcome.ts';
 import { PRIORITIES } from '../../src/core/words.ts';
+import { NaiveRules } from './naive-model.ts';
 import {
   type Agent,
   type Demand,
   demandOf,
   hostOf,
   type Lease,
-  NaiveRules,
   sortedTools,
   type Ticket,
   type Wish,
-} from './naive-model.ts';
+} from './naive-types.ts';
 import { agentView, explain, leaseView, ticketView } from './naive-views.ts';
 
 const refused = (code: O.RefusalCode, more: object = {}) =>
@@ -133,7 +133,7 @@ export class NaivePool extends NaiveRules {
     const found = this.search(wish);
     let victims = this.victims(wish, priority, count - found.length, found);
     const fits = (agent: Agent, ...all: Demand[]) => all.every((d) => !this.mismatch(agent, d));
-    const sooner = this.heads.filter((ticket) => this.before(ticket, draft) < 0);
+    const sooner = this.heads().filter((ticket) => this.before(ticket, draft) < 0);
     if (
       victims.length > 0 &&
       sooner.some((t) => this.agents.some((a) => fits(a, demand, t.demand)))

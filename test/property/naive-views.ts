@@ -9,7 +9,8 @@ import {
   PRIORITIES,
   type Rejection,
 } from '../../src/core/words.ts';
-import type { Agent, Lease, NaiveRules, Ticket, Wish } from './naive-model.ts';
+import type { NaiveRules } from './naive-model.ts';
+import type { Agent, Lease, Ticket, Wish } from './naive-types.ts';
 
 export function leaseView(pool: NaiveRules, lease: Lease): O.LeaseView {
   const ended = lease.state === 'released';

@@ -300,13 +300,18 @@ export class Ids implements Known {
   }
 }
 
+/** PROPERTY_RUNS multiplies the usual number. */
+export function numberOfRuns(usual: number): number {
+  return Math.ceil(usual * Number(process.env.PROPERTY_RUNS ?? 1));
+}
+
 /**
  * Checks a property of many scripts. A failure is told as the shortest script that fails, by what
- * `check` throws, and can be had again with PROPERTY_SEED; PROPERTY_RUNS multiplies the runs.
+ * `check` throws, and can be had again with PROPERTY_SEED.
  */
 export function forEachScript(usualRuns: number, check: (script: Script) => void): void {
   const result = fc.check(fc.property(script, check), {
-    numRuns: Math.ceil(usualRuns * Number(process.env.PROPERTY_RUNS ?? 1)),
+    numRuns: numberOfRuns(usualRuns),
     seed: process.env.PROPERTY_SEED === undefined ? undefined : Number(process.env.PROPERTY_SEED),
   });
   if (!result.failed) return;

@@ -14,6 +14,8 @@ import type { WriterCalls } from './file/writer-thread.ts';
 
 export type { JournalReport } from './file/verify.ts';
 
+/** While one is looked for, newer ones may push out all that were there. */
+const LOAD_ATTEMPTS = 3;
 const DEFAULT_RETAIN_BYTES = 512 * 1024 * 1024;
 
 export interface FileJournalOptions {
@@ -29,7 +31,7 @@ export interface FileJournalOptions {
 /**
  * The journal in a directory of this machine: an SQLite database with a row a batch, and snapshots
  * as files beside it. SQLite is synchronous, so it lives in two worker threads, one to write and
- * one to read; each starts with its first use. docs: file/writer.ts, file/reader.ts.
+ * one to read; each starts with its first use. What they do is in file/writer.ts and file/reader.ts.
  */
 export class FileJournal implements Journal {
   readonly name: string;
@@ -60,7 +62,7 @@ export class FileJournal implements Journal {
     const { first, count, epoch, at } = batch;
     // One copy of its own: the caller's payload may be a part of a larger buffer, and it must stay
     // readable, because a batch that did not fit on the disk is appended again.
-    const payload = batch.payload.slice();
+    const payload = new Uint8Array(batch.payload);
     await this.#writer().call('append', [{ first, count, epoch, at, payload }], [payload.buffer]);
   }
 
@@ -93,10 +95,9 @@ export class FileJournal implements Journal {
 
   async loadSnapshot(): Promise<Snapshot | null> {
     this.#expectUsable();
-    let files = this.#listSnapshots();
-    while (files.length > 0) {
+    for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
       let hasVanished = false;
-      for (const file of files) {
+      for (const file of this.#listSnapshots()) {
         try {
           return await readSnapshot(file);
         } catch (error) {
@@ -104,9 +105,7 @@ export class FileJournal implements Journal {
           else this.#report(`${basename(file.path)} was passed over: ${reasonOf(error)}.`);
         }
       }
-      if (!hasVanished) return null;
-      // A newer snapshot has pushed it out in between.
-      files = this.#listSnapshots();
+      if (!hasVanished) break;
     }
     return null;
   }

@@ -41,7 +41,7 @@ export class MemoryDisk {
 
   add(batch: Batch): void {
     const { first, count, epoch, at } = batch;
-    const kept = { first, count, epoch, at, payload: batch.payload.slice() };
+    const kept = { first, count, epoch, at, payload: new Uint8Array(batch.payload) };
     this.batches.push({ batch: kept, crc: checksumOf(kept) });
     this.#bytes += kept.payload.length;
   }
@@ -59,7 +59,7 @@ export class MemoryDisk {
   }
 
   addSnapshot({ lastEvent, chunks }: Snapshot): void {
-    const snapshot = { lastEvent, chunks: chunks.map((chunk) => chunk.slice()) };
+    const snapshot = { lastEvent, chunks: chunks.map((chunk) => new Uint8Array(chunk)) };
     const same = this.snapshots.findIndex((stored) => stored.snapshot.lastEvent === lastEvent);
     if (same >= 0) this.snapshots.splice(same, 1);
     this.snapshots.push({ snapshot, crcs: snapshot.chunks.map((chunk) => crc32(chunk)) });

@@ -106,7 +106,7 @@ export const PoolSection = strict(
     max_agents_per_tenant: Type.Integer({
       default: defaults.maxAgentsPerTenant,
       minimum: 1,
-      maximum: 1_000,
+      maximum: 10_000,
       description: 'Agents that one tenant may hold at once. Discord allows 50 bots in a server.',
     }),
     membership: Type.Enum([...MEMBERSHIP_MODES], {

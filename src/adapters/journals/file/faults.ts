@@ -112,6 +112,9 @@ function rare(path: string, detail: string): [JournalFault, string] {
   ];
 }
 
+/** SQLite would delete the log of such a database. */
+export const EMPTY_BESIDE_LOG = 'it is empty or missing, and its log still holds batches';
+
 /** Stored bytes are not what was written. */
 export function damaged(path: string, what: string, cause?: unknown): JournalError {
   return new JournalError(

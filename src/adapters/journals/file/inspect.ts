@@ -8,7 +8,7 @@
 import { lastEventOf } from '../checksum.ts';
 import { sizeOf } from './connection.ts';
 import { isJournal, newestBatch, openReadOnly, writerEpoch } from './database.ts';
-import { damaged } from './faults.ts';
+import { damaged, EMPTY_BESIDE_LOG } from './faults.ts';
 import { type Mark, readMark } from './mark.ts';
 import type { JournalPaths } from './paths.ts';
 import { listSnapshots } from './snapshots.ts';
@@ -26,10 +26,7 @@ export function inspect(paths: JournalPaths, report: Report): Stored {
   const { database, wal } = paths;
   const log = scanLiveWal(wal);
   if (log.damage) throw damaged(wal, log.damage.what);
-  // SQLite would delete a log whose database is empty.
-  if (sizeOf(database) === 0 && log.frames > 0) {
-    throw damaged(database, 'it is empty or missing, and its log still holds batches');
-  }
+  if (sizeOf(database) === 0 && log.frames > 0) throw damaged(database, EMPTY_BESIDE_LOG);
   const stored = readStored(database);
   const mark = readMark(paths.mark);
   if (mark === 'damaged') report(`${paths.mark} was damaged; it is written anew.`);

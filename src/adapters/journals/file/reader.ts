@@ -4,7 +4,7 @@ import { type Batch, JournalError } from '../../../host/ports.ts';
 import { lastEventOf } from '../checksum.ts';
 import { type Connection, connect, sizeOf } from './connection.ts';
 import { BATCH_COLUMNS, type BatchRow, isJournal, newestEvent, toBatch } from './database.ts';
-import { damaged, toJournalError } from './faults.ts';
+import { damaged, EMPTY_BESIDE_LOG, toJournalError } from './faults.ts';
 import { readMark } from './mark.ts';
 import type { JournalPaths } from './paths.ts';
 import { scanLiveWal } from './wal.ts';
@@ -136,8 +136,7 @@ export class Reader {
     const { damage, frames } = scanLiveWal(wal);
     if (damage) throw damaged(wal, damage.what);
     if (sizeOf(path) === 0) {
-      if (frames > 0)
-        throw damaged(path, 'it is empty or missing, and its log still holds batches');
+      if (frames > 0) throw damaged(path, EMPTY_BESIDE_LOG);
       return null;
     }
     const connection = connect(this.#paths);

@@ -12,6 +12,8 @@ import { looksWhole, type SnapshotFile, writeSnapshot } from './snapshot-file.ts
 
 const KEPT = 2;
 const NAME = /^snapshot-(\d+)\.bin$/;
+/** See tryToWrite in faults.ts. */
+const TRIAL_NAME = /^\.trial-(\d+)-\d+$/;
 const TEMPORARY_NAME = /^snapshot-\d+\.bin\.(\d+)-[\d-]+\.tmp$/;
 
 /** By name, newest first. A directory that does not exist yet has none. */
@@ -75,7 +77,7 @@ export async function unneededUpTo(directory: string): Promise<number> {
 export function removeUnfinished(directory: string): void {
   const startedAt = Date.now() - process.uptime() * 1000;
   for (const name of readdirSync(directory)) {
-    const pid = Number(TEMPORARY_NAME.exec(name)?.[1]);
+    const pid = Number((TEMPORARY_NAME.exec(name) ?? TRIAL_NAME.exec(name))?.[1]);
     if (Number.isNaN(pid)) continue;
     const path = join(directory, name);
     // In a container every process has the same number; only its age tells it from the last one.

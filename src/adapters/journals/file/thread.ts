@@ -55,10 +55,10 @@ export class Thread<C extends Calls> {
         return;
       }
       const id = this.#nextId++;
-      if (this.#waiting.size === 0) this.#worker.ref();
-      this.#waiting.set(id, { resolve, reject });
       const request: Request = [id, name, args];
       this.#worker.postMessage(request, transfer);
+      if (this.#waiting.size === 0) this.#worker.ref();
+      this.#waiting.set(id, { resolve, reject });
     });
   }
 

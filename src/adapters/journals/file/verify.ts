@@ -8,7 +8,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { lastEventOf } from '../checksum.ts';
 import { connectUnseen, isAtRest, sizeOf } from './connection.ts';
 import { BATCH_COLUMNS, type BatchRow, isJournal, toBatch } from './database.ts';
-import { toJournalError } from './faults.ts';
+import { EMPTY_BESIDE_LOG, toJournalError } from './faults.ts';
 import { readMark } from './mark.ts';
 import type { JournalPaths } from './paths.ts';
 import { DamagedSnapshotError, readSnapshot } from './snapshot-file.ts';
@@ -85,7 +85,7 @@ function checkRows(database: DatabaseSync, path: string, findings: Findings): To
         findings.add(path, `events ${row.first} to ${lastEvent} are there twice`);
       }
       try {
-        toBatch(row, path);
+        bytes += toBatch(row, path).payload.length;
         if (row.epoch < epoch) findings.add(path, `the epoch falls at event ${row.first}`);
         epoch = Math.max(epoch, row.epoch);
       } catch {
@@ -93,7 +93,6 @@ function checkRows(database: DatabaseSync, path: string, findings: Findings): To
       }
       batches += 1;
       events += row.count;
-      bytes += row.payload.length;
       lastEvent = lastEventOf(row);
     }
   } catch (error) {
@@ -108,7 +107,7 @@ function checkDatabase(paths: JournalPaths, findings: Findings): Totals {
   const { damage, frames } = scanLiveWal(wal);
   if (damage) findings.add(wal, damage.what);
   if (sizeOf(path) === 0) {
-    if (frames > 0) findings.add(path, 'it is empty or missing, and its log still holds batches');
+    if (frames > 0) findings.add(path, EMPTY_BESIDE_LOG);
     return nothing;
   }
   const connection = connectUnseen(paths);

@@ -205,8 +205,10 @@ export class Writer {
     try {
       this.#checkpoint('TRUNCATE');
       this.#open = null;
-      this.#guard(() => database.close());
-      mark.close();
+      this.#guard(() => {
+        database.close();
+        mark.close();
+      });
     } finally {
       this.#open = null;
       lock.release();
