@@ -10,7 +10,7 @@
  * --ramp looks for the highest rate of pairs whose 99th percentile stays below --target-ms.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkBooks } from './http/check-books.ts';
@@ -65,6 +65,8 @@ async function measure(server: ServerProcess, pairs: number, sec: number): Promi
   return figuresOf(pairs, result, serverCpuSec, books);
 }
 
+/** Of the machine before it begins: a busy one makes the figures worse. */
+const [busy = 0] = loadavg();
 const server = await ServerProcess.start({ data, execArgv: profile });
 try {
   await registerAgents(server.port, options.agents);
@@ -72,8 +74,8 @@ try {
   const best = values.ramp
     ? await ramp(pairsPerSec, async (pairs) => {
         const run = await measure(server, pairs, Math.min(options.seconds, 8));
-        const isGood = isWithin(run, targetMs);
-        const p99 = run.operations.lease.p99_ms;
+        const isGood = isWithin(run, targetMs, true);
+        const p99 = run.operations.lease.p99_of_parts_ms;
         process.stderr.write(`${pairs} pairs/s: p99 ${p99} ms${isGood ? '' : ', too slow'}\n`);
         return isGood ? run : null;
       })
@@ -86,6 +88,7 @@ try {
       heartbeats_per_sec: options.heartbeatsPerSec,
       connections: options.connections,
       seconds: options.seconds,
+      load_average_before: Math.round(busy * 10) / 10,
       target_p99_ms: targetMs,
       target_met: isWithin(main, targetMs),
       server_peak_rss_mb: Math.round(peakRssMb),
@@ -102,6 +105,7 @@ try {
       ['server, share of a core', String(main.server_cpu)],
       ['client, share of a core', String(main.client_cpu)],
       ['server, peak RSS MB', String(Math.round(peakRssMb))],
+      ['load of the machine before', busy.toFixed(1)],
       ['leases held at most', String(main.most_held)],
       ['books', main.books.faults.length === 0 ? 'agree' : main.books.faults.join('; ')],
       ...(values.ramp ? [['highest pairs/s', String(best?.pairs_per_sec ?? 'none')]] : []),

@@ -15,7 +15,7 @@ import { generator } from '../http/random.ts';
 /** Commands that are decided together and share a batch of the journal. */
 const TOGETHER = 2_000;
 const AGENTS_PER_CALL = 10_000;
-const MONTH_MS = 30 * 86_400_000;
+const LONG_MS = 20 * 86_400_000;
 const PURPOSES = ['music', 'ai_companion', 'moderation'];
 const TIERS = ['lite', 'standard', 'premium'] as const;
 
@@ -26,7 +26,7 @@ const [agents = 0, held = 0, tenants = 0, tail = 0] = numbers.map(Number);
 const purposes = Object.fromEntries(
   Object.entries(DEFAULT_OPTIONS.purposes).map(([name, purpose]) => [
     name,
-    { ...purpose, idleTimeoutMs: MONTH_MS },
+    { ...purpose, idleTimeoutMs: LONG_MS },
   ]),
 );
 const options: PoolOptions = { ...DEFAULT_OPTIONS, purposes };

@@ -6,8 +6,8 @@ export interface CliContext {
   readonly env: { readonly [name: string]: string | undefined };
   /** Aborted by SIGINT and SIGTERM: stop, clean up, and throw its reason. */
   readonly signal: AbortSignal;
-  /** For a command that answers the signals by itself. */
-  releaseSignals(): void;
+  /** For a command that is a service: it answers signals itself, and its stderr is a log. */
+  releaseProcess(): void;
 }
 
 /** The environment without what belongs to the command line alone: to the pool it is unknown. */

@@ -1,5 +1,5 @@
 /** The `remuda` command. Importing this runs it. */
-import { run } from './run.ts';
+import { isVerbose, run } from './run.ts';
 
 const interruption = new AbortController();
 
@@ -12,13 +12,23 @@ function onSignal(): void {
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 for (const signal of SIGNALS) process.on(signal, onSignal);
 
+/** For what escapes every command: a bug, but not one that may bury the user under a stack. */
+function onEscape(error: unknown): void {
+  const { argv, env } = process;
+  const { stack, message } = error instanceof Error ? error : new Error(String(error));
+  process.stderr.write(`remuda: unexpected error: ${isVerbose(argv, env) ? stack : message}\n`);
+  process.exit(1);
+}
+process.on('uncaughtException', onEscape);
+
 process.exitCode = await run({
   argv: process.argv.slice(2),
   env: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
   signal: interruption.signal,
-  releaseSignals: () => {
+  releaseProcess: () => {
     for (const signal of SIGNALS) process.off(signal, onSignal);
+    process.off('uncaughtException', onEscape);
   },
 });

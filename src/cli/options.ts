@@ -1,7 +1,7 @@
 /** Options that several commands share, and how the values of options are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-const DEFAULT_URL = 'http://127.0.0.1:8766';
+export const DEFAULT_URL = 'http://127.0.0.1:8766';
 
 export interface JsonOptions {
   readonly json?: boolean;
@@ -33,7 +33,7 @@ export function withExample(command: Command, ...lines: readonly string[]): Comm
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
-export function number(text: string): number {
+function number(text: string): number {
   if (!NUMBER.test(text)) throw new InvalidArgumentError('It must be a number.');
   return Number(text);
 }

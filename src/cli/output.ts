@@ -2,8 +2,8 @@
  * Where a command writes: results to stdout, everything else to stderr. A reader that has seen
  * enough (`remuda … | head`) closes stdout; the command then ends quietly.
  */
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { Failure } from './failure.ts';
 
 export interface Streams {
   readonly stdout: Writable & { readonly columns?: number; readonly isTTY?: boolean };
@@ -22,13 +22,24 @@ const NARROWEST = 40;
 
 export class Output {
   readonly #streams: Streams;
-  #isGone = false;
+  /** Why stdout takes nothing any more. */
+  #failure: Error | null = null;
+  /** Those who wait until stdout takes more, or is gone. */
+  #waiting: (() => void)[] = [];
 
   constructor(streams: Streams) {
     this.#streams = streams;
+    const proceed = () => {
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    };
+    streams.stdout.on('drain', proceed);
+    streams.stdout.on('close', proceed);
     streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      this.#isGone = true;
+      this.#failure ??=
+        error.code === 'EPIPE'
+          ? new ReaderGone()
+          : new Failure(`The output cannot be written (${error.code ?? error.message}).`);
+      proceed();
     });
     // What cannot be said on stderr cannot be said at all.
     streams.stderr.on('error', () => {});
@@ -49,14 +60,22 @@ export class Output {
     return this.#streams.stderr;
   }
 
-  /** Text to stdout as it is; resolves when there is room for more. Throws ReaderGone. */
+  /** Text to stdout as it is; resolves when there is room for more. Throws ReaderGone, Failure. */
   async write(text: string): Promise<void> {
-    if (this.#isGone) throw new ReaderGone();
+    if (this.#failure) throw this.#failure;
     const { stdout } = this.#streams;
     if (!stdout.write(text) && !stdout.destroyed) {
-      await Promise.race([once(stdout, 'drain'), once(stdout, 'close')]).catch(() => {});
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    if (this.#isGone) throw new ReaderGone();
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Resolves when everything has been written; what could not be is only known then. */
+  async finish(): Promise<void> {
+    if (this.#failure === null) {
+      await new Promise<void>((resolve) => this.#streams.stdout.write('', () => resolve()));
+    }
+    if (this.#failure) throw this.#failure;
   }
 
   async print(line: string): Promise<void> {

@@ -1,6 +1,8 @@
 /** Calls of the pool's HTTP API. What goes wrong becomes a Failure that says what to do. */
 import type { CliContext } from './context.ts';
 import { EXIT, Failure, wrongUsage } from './failure.ts';
+import { type HttpResponse, reasonOf, send } from './http.ts';
+import { DEFAULT_URL } from './options.ts';
 
 export interface Call {
   readonly query?: { readonly [name: string]: string | number | boolean | undefined };
@@ -34,7 +36,8 @@ export class PoolClient {
   readonly #signal: AbortSignal;
 
   constructor(url: string, { env, signal }: CliContext) {
-    this.url = checkedUrl(url);
+    // An empty REMUDA_URL is what a script leaves that has none to give.
+    this.url = checkedUrl(url === '' ? DEFAULT_URL : url);
     this.#key = env.REMUDA_API_KEY?.trim();
     if (this.#key && !/^[\x21-\x7e]+$/.test(this.#key)) {
       throw wrongUsage('REMUDA_API_KEY is not a key: keys are printable ASCII without spaces.');
@@ -44,53 +47,44 @@ export class PoolClient {
 
   /** Throws a Failure for anything but a 2xx answer in JSON. */
   async call<T>(method: string, path: string, call: Call = {}): Promise<Answer<T>> {
-    const response = await this.#fetch(method, path, call);
-    const text = await response.text().catch((error: unknown) => {
-      throw this.#unreachable(error);
-    });
-    const body = this.#parse(response, text);
-    if (response.ok) return { status: response.status, body: body as T };
-    throw this.#refused(response.status, body as ProblemDocument);
-  }
-
-  async #fetch(method: string, path: string, call: Call): Promise<Response> {
     const { query = {}, body, text, headers, waitSec = 0 } = call;
     const url = new URL(this.url + path);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
     const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
-    const timeout = AbortSignal.timeout((PATIENCE_SEC + waitSec) * 1_000);
-    try {
-      return await fetch(url, {
-        method,
-        body: content,
-        headers: {
-          accept: 'application/json',
-          ...(content !== undefined && { 'content-type': 'application/json' }),
-          ...(this.#key && { authorization: `Bearer ${this.#key}` }),
-          ...headers,
-        },
-        signal: AbortSignal.any([timeout, this.#signal]),
-      });
-    } catch (error) {
+    const response = await send(url, {
+      method,
+      content,
+      headers: {
+        accept: 'application/json',
+        ...(content !== undefined && { 'content-type': 'application/json' }),
+        ...(this.#key && { authorization: `Bearer ${this.#key}` }),
+        ...headers,
+      },
+      timeoutMs: (PATIENCE_SEC + waitSec) * 1_000,
+      signal: this.#signal,
+    }).catch((error: unknown) => {
       this.#signal.throwIfAborted();
       throw this.#unreachable(error);
-    }
+    });
+    return { status: response.status, body: this.#read(response) as T };
   }
 
-  #parse(response: Response, text: string): unknown {
-    const type = response.headers.get('content-type') ?? '';
-    if (/\bjson\b/.test(type)) {
-      try {
-        const body: unknown = JSON.parse(text);
-        if (response.ok || typeof (body as ProblemDocument).code === 'string') return body;
-      } catch {
-        // Told below like any other answer that a pool would not give.
-      }
+  #read({ status, type, text }: HttpResponse): unknown {
+    const isGood = status >= 200 && status < 300;
+    let body: unknown = null;
+    try {
+      if (/\bjson\b/.test(type)) body = JSON.parse(text);
+    } catch {
+      // Told below like any other answer that a pool would not give.
+    }
+    if (isGood && body !== null) return body;
+    if (typeof (body as ProblemDocument | null)?.code === 'string') {
+      throw this.#refused(status, body as ProblemDocument);
     }
     throw new Failure(
-      `${this.url} answers, but not as a pool does (HTTP ${response.status}${type && `, ${type}`}). ` +
+      `${this.url} answers, but not as a pool does (HTTP ${status}${type && `, ${type}`}). ` +
         'Is the address right? Give it with --url or REMUDA_URL.',
       { code: 'NOT_A_POOL' },
     );
@@ -116,26 +110,6 @@ export class PoolClient {
       { cause: error },
     );
   }
-}
-
-const REASONS: { readonly [code: string]: string } = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'the connection was cut',
-  UND_ERR_SOCKET: 'the connection was cut',
-  ENOTFOUND: 'there is no such host',
-  EAI_AGAIN: 'the host name cannot be looked up',
-  EHOSTUNREACH: 'the host cannot be reached',
-  ENETUNREACH: 'the network cannot be reached',
-  ETIMEDOUT: 'no answer in time',
-  UND_ERR_CONNECT_TIMEOUT: 'no answer in time',
-  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
-};
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
-  const cause = (error as { cause?: unknown }).cause ?? error;
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return REASONS[code ?? ''] ?? code ?? message;
 }
 
 /** Without a slash at the end, so that paths can follow. A path before them is a proxy's. */

@@ -6,11 +6,15 @@ import type { ReplayFigures } from '../sim/replay/figures.ts';
 import { type ReadTrace, readTrace } from '../sim/replay/read-trace.ts';
 import { replayTrace } from '../sim/replay/replay.ts';
 import { ReplayError } from '../sim/replay/replay-error.ts';
-import { openReplayJournal } from '../sim/replay/replay-journal.ts';
+import {
+  openReplayJournal,
+  type ReplayJournal,
+  UnknownJournalError,
+} from '../sim/replay/replay-journal.ts';
 import { UnknownColumnError } from '../sim/replay/trace-columns.ts';
 import type { CliContext } from './context.ts';
 import { formatCount, formatPercent, plural } from './duration.ts';
-import { EXIT, Failure, fileFailure, wrongUsage } from './failure.ts';
+import { Failure, fileFailure, wrongUsage } from './failure.ts';
 import { startProgress } from './progress.ts';
 import { exclusions, type ReplayOptions } from './replay-options.ts';
 
@@ -33,18 +37,22 @@ export async function runReplay(
   config: Config,
 ): Promise<ReplayReport> {
   const startedAt = performance.now();
-  const read = await readRows(context, file, options);
-  noteRead(context, read);
-  const figures = await replayRows(context, read, options, config);
-  return {
-    file,
-    rows: read.rows,
-    skipped: read.rows - read.trace.length,
-    skipped_reasons: read.skipped,
-    ...figures,
-    wall_sec: Math.round(performance.now() - startedAt) / 1_000,
-    peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1_024),
-  };
+  try {
+    const read = await readRows(context, file, options);
+    noteRead(context, read);
+    const figures = await replayRows(context, read, options, config);
+    return {
+      file,
+      rows: read.rows,
+      skipped: read.rows - read.trace.length,
+      skipped_reasons: read.skipped,
+      ...figures,
+      wall_sec: Math.round(performance.now() - startedAt) / 1_000,
+      peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1_024),
+    };
+  } catch (error) {
+    throw error instanceof ReplayError ? new Failure(error.message) : error;
+  }
 }
 
 async function readRows(
@@ -129,15 +137,12 @@ async function replayRows(
   }
 }
 
-async function openJournalOf({ journal: url }: ReplayOptions) {
+async function openJournalOf({ journal: url }: ReplayOptions): Promise<ReplayJournal> {
   try {
     return await openReplayJournal(url);
   } catch (error) {
-    if (error instanceof ReplayError) throw new Failure(error.message);
-    // An address that names no journal is told by its kind of Error: it has no fault of its own.
-    if ((error as { fault?: unknown }).fault !== undefined) throw error;
-    const message = (error as Error).message.replace(/^journal\.url: /, '--journal: ');
-    throw new Failure(message, { exitCode: EXIT.usage });
+    if (error instanceof UnknownJournalError) throw wrongUsage(`--journal: ${error.message}`);
+    throw error;
   }
 }
 
@@ -146,8 +151,9 @@ function explained(file: string, error: unknown): unknown {
     const { column, known } = error;
     const hint = didYouMean(column, known);
     const columns = known.map((name) => `"${name}"`).join(', ');
-    return wrongUsage(`${file} has no column "${column}"${hint} Its columns are ${columns}.`);
+    return wrongUsage(
+      `${file} has no column "${column}"${hint || '.'} Its columns are ${columns}.`,
+    );
   }
-  if (error instanceof ReplayError) return new Failure(error.message);
   return fileFailure(file, error);
 }

@@ -12,26 +12,29 @@ export interface RunOptions extends Streams {
   readonly argv: readonly string[];
   readonly env: CliContext['env'];
   readonly signal: AbortSignal;
-  readonly releaseSignals: () => void;
+  readonly releaseProcess: () => void;
 }
 
 export async function run(options: RunOptions): Promise<ExitCode> {
-  const { argv, env, signal, releaseSignals } = options;
+  const { argv, env, signal, releaseProcess } = options;
   const out = new Output(options);
-  const program = createProgram({ out, env, signal, releaseSignals });
+  const program = createProgram({ out, env, signal, releaseProcess });
   prepare(program, out);
   try {
     if (argv.length === 0) program.help({ error: true });
     await program.parseAsync(argv, { from: 'user' });
+    await out.finish();
     return EXIT.done;
   } catch (error) {
-    const isVerbose = program.opts<{ verbose?: boolean }>().verbose === true || isSet(env);
-    return await tell(error, out, { isVerbose, isJson: argv.includes('--json'), signal });
+    return await tell(error, out, options);
   }
 }
 
-const isSet = ({ REMUDA_DEBUG: text = '' }: CliContext['env']): boolean =>
-  text !== '' && text !== '0';
+/** Read from the arguments as they are: the error may be one of reading them. */
+export function isVerbose(argv: readonly string[], env: CliContext['env']): boolean {
+  const { REMUDA_DEBUG: debug = '' } = env;
+  return argv.includes('--verbose') || argv.includes('-v') || (debug !== '' && debug !== '0');
+}
 
 /** The command whose arguments were wrong. */
 const blamed = new WeakMap<CommanderError, Command>();
@@ -69,23 +72,18 @@ function usageWords(error: CommanderError): string {
   const known = word.startsWith('-')
     ? command.options.flatMap(({ long, short }) => [long ?? '', short ?? ''])
     : command.commands.map((child) => child.name());
-  const hint = word === '' ? '' : didYouMean(word, known).replace(/\?$/, '');
-  return `${message}${hint}${hint === '' ? '.' : '?'} See \`${pathOf(command)} --help\`.`;
-}
-
-interface Telling {
-  readonly isVerbose: boolean;
-  readonly isJson: boolean;
-  readonly signal: AbortSignal;
+  const hint = word === '' ? '' : didYouMean(word, known);
+  return `${message}${hint || '.'} See \`${pathOf(command)} --help\`.`;
 }
 
 /** Says what went wrong in a line or a few; resolves with the exit code. */
 async function tell(
   error: unknown,
   out: Output,
-  { isVerbose, isJson, signal }: Telling,
+  { argv, env, signal }: RunOptions,
 ): Promise<ExitCode> {
   if (error instanceof CommanderError && isHelp(error)) {
+    await out.finish().catch(() => {});
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
   if (error instanceof ReaderGone) return EXIT.done;
@@ -94,8 +92,8 @@ async function tell(
     ? new Failure('Interrupted.', { code: 'INTERRUPTED' })
     : asFailure(error);
   out.note(`remuda: ${failure.message}`);
-  if (isVerbose && error instanceof Error) out.note(error.stack ?? String(error));
-  if (isJson) await out.json(failure.document).catch(() => {});
+  if (isVerbose(argv, env) && error instanceof Error) out.note(error.stack ?? String(error));
+  if (argv.includes('--json')) await out.json(failure.document).catch(() => {});
   return failure.exitCode;
 }
 

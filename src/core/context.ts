@@ -37,8 +37,8 @@ export class Context {
     moved: 0,
   };
 
-  constructor(options: PoolOptions) {
-    this.state = new PoolState(options);
+  constructor(options: PoolOptions, endedLeasesKept?: number) {
+    this.state = new PoolState(options, endedLeasesKept);
     this.facts = new Facts(this.state);
   }
 

@@ -6,8 +6,8 @@
  * which they can still be read, until their row is needed again.
  */
 import type { AgentTable } from './agents.ts';
+import { EndedRows } from './ended-rows.ts';
 import { leaseId, parseLeaseId } from './ids.ts';
-import { ENDED_LEASES_KEPT } from './limits.ts';
 import type { Requirement } from './profiles.ts';
 import type { Purposes } from './purposes.ts';
 import {
@@ -96,12 +96,9 @@ export class LeaseTable {
   #f64: Float64Array;
   /** What is not a number, side by side: see the offsets REQUIREMENT … ENDED_AGENT. */
   readonly #references: (Requirement | Metadata | string | undefined)[] = [];
-  #capacity: number;
+  #capacity = 64;
   #rows = 0;
-  /** Ended rows, oldest first, as a ring. */
-  readonly #ended = new Int32Array(ENDED_LEASES_KEPT);
-  #endedFrom = 0;
-  #endedCount = 0;
+  readonly #ended: EndedRows;
   /** Live leases by index into LEASE_STATES. */
   readonly byState: Int32Array = new Int32Array(5);
   #activitySequence = 0;
@@ -111,18 +108,18 @@ export class LeaseTable {
   #idGeneration = NONE;
   #id = '';
 
-  constructor(agents: AgentTable, tenants: TenantTable, purposes: Purposes, capacity = 64) {
+  constructor(agents: AgentTable, tenants: TenantTable, purposes: Purposes, endedKept: number) {
     this.#agents = agents;
     this.#tenants = tenants;
     this.purposes = purposes;
-    this.#capacity = capacity;
-    this.#i32 = allocateRows(capacity * WORDS);
+    this.#ended = new EndedRows(endedKept);
+    this.#i32 = allocateRows(this.#capacity * WORDS);
     this.#f64 = doublesOf(this.#i32);
   }
 
   /** Live leases. */
   get live(): number {
-    return this.#rows - this.#endedCount;
+    return this.#rows - this.#ended.count;
   }
 
   /** Rows in use, live or ended: 0 … end - 1. */
@@ -132,7 +129,8 @@ export class LeaseTable {
 
   /** The row that the next `add` will take. */
   nextRow(): number {
-    return this.#endedCount === ENDED_LEASES_KEPT ? this.#ended[this.#endedFrom] : this.#rows;
+    const { reusable } = this.#ended;
+    return reusable === NONE ? this.#rows : reusable;
   }
 
   nextGeneration(): number {
@@ -150,8 +148,7 @@ export class LeaseTable {
       this.#f64[row * DOUBLES + LOOK_AT] = Number.POSITIVE_INFINITY;
       this.#references.push(undefined, undefined, undefined, undefined);
     } else {
-      this.#endedFrom = (this.#endedFrom + 1) % ENDED_LEASES_KEPT;
-      this.#endedCount--;
+      this.#ended.shift();
       this.purposes.drop(this.#i32[at + PURPOSE]);
     }
     const i32 = this.#i32;
@@ -212,8 +209,7 @@ export class LeaseTable {
     this.#unlinkFromTenant(row);
     this.#unlinkFromAgent(row);
     this.purposes.end(this.#i32[row * WORDS + PURPOSE]);
-    this.#ended[(this.#endedFrom + this.#endedCount) % ENDED_LEASES_KEPT] = row;
-    this.#endedCount++;
+    this.#ended.push(row);
   }
 
   /** The lease goes on with another agent, from the start of its life cycle. */
@@ -382,10 +378,6 @@ export class LeaseTable {
   columns(): Columns {
     const word = (offset: number) => wordColumn(this.#i32, this.#rows, WORDS, offset);
     const double = (offset: number) => doubleColumn(this.#f64, this.#rows, DOUBLES, offset);
-    const ended = new Int32Array(this.#endedCount);
-    for (let i = 0; i < ended.length; i++) {
-      ended[i] = this.#ended[(this.#endedFrom + i) % ENDED_LEASES_KEPT];
-    }
     return {
       token: double(TOKEN),
       allocated_at: double(ALLOCATED_AT),
@@ -398,7 +390,7 @@ export class LeaseTable {
       bits: word(BITS),
       generation: word(GENERATION),
       idle_timeout: word(IDLE_TIMEOUT),
-      ended,
+      ended: this.#ended.inOrder(),
     };
   }
 
@@ -450,8 +442,7 @@ export class LeaseTable {
       }
       this.#references.push(...references);
     }
-    this.#endedCount = columns.ended.length;
-    this.#ended.set(columns.ended as Int32Array);
+    for (const row of columns.ended) this.#ended.push(row);
     // Lists run from the newest lease to the oldest; tokens grow with every grant.
     order.sort((a, b) => this.token(a) - this.token(b));
     for (const row of order) {

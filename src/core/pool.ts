@@ -53,8 +53,9 @@ import { agentView, leaseView, ticketView } from './views.ts';
 export class Pool implements PoolQueries {
   readonly #context: Context;
 
-  constructor(options: PoolOptions) {
-    this.#context = new PoolContext(options);
+  /** How many ended leases can still be read is part of the state: change it with a new journal. */
+  constructor(options: PoolOptions, endedLeasesKept?: number) {
+    this.#context = new PoolContext(options, endedLeasesKept);
   }
 
   /** For invariants and tests, which look but never touch. */

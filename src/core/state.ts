@@ -7,6 +7,7 @@ import { Answers } from './answers.ts';
 import { Hosts } from './hosts.ts';
 import { IdleLeases } from './idle-leases.ts';
 import { LeaseTable } from './leases.ts';
+import { ENDED_LEASES_KEPT } from './limits.ts';
 import { Memberships } from './memberships.ts';
 import type { PoolOptions } from './options.ts';
 import { type Profile, Profiles } from './profiles.ts';
@@ -62,11 +63,12 @@ export class PoolState {
   /** When those who wait are next checked for a lease to reclaim. */
   reclaimAt: number = Number.POSITIVE_INFINITY;
 
-  constructor(options: PoolOptions) {
+  constructor(options: PoolOptions, endedLeasesKept: number = ENDED_LEASES_KEPT) {
     this.options = options;
     this.agents = new AgentTable(this.profiles.all);
     this.tenants = new TenantTable(this.agents, options.affinitySize);
-    this.leases = new LeaseTable(this.agents, this.tenants, new Purposes(options.purposes));
+    const purposes = new Purposes(options.purposes);
+    this.leases = new LeaseTable(this.agents, this.tenants, purposes, endedLeasesKept);
     this.ready = new ReadyIndex(this.agents, this.hosts, options.selection);
     this.idle = new IdleLeases(this.leases, this.agents);
     this.queue = new Queue(this.tickets, this.tenants, this.membersOnly);

@@ -32,7 +32,7 @@ export interface HostOptions {
   readonly options: PoolOptions;
   readonly log?: HostLog;
   /** Takes a snapshot somewhere else (a follower) and resolves with its last event's number. */
-  readonly snapshot?: () => Promise<number>;
+  readonly snapshot?: (stop: AbortSignal) => Promise<number>;
   /** Events after which the next snapshot is taken. */
   readonly snapshotEveryEvents?: number;
 }
@@ -61,7 +61,7 @@ export class Host implements PoolHost {
   readonly #clock: Clock;
   readonly #options: PoolOptions;
   readonly #log: HostLog;
-  readonly #takeSnapshot: (() => Promise<number>) | undefined;
+  readonly #takeSnapshot: HostOptions['snapshot'];
   readonly #snapshotEvery: number;
   readonly #listeners = new Set<(events: readonly CommittedEvent[]) => void>();
   #pool: Pool;
@@ -69,6 +69,9 @@ export class Host implements PoolHost {
   #lastEvent: number;
   #lastSnapshot: number;
   #snapshotting: Promise<void> | null = null;
+  readonly #stopSnapshot = new AbortController();
+  /** While recovering: settles when the pool is again what the journal says. */
+  #rebuilding: PromiseWithResolvers<void> | null = null;
   #state: State = 'ready';
   #detail = 'ready';
   #collecting: Batch = { events: [], waiters: [] };
@@ -139,6 +142,8 @@ export class Host implements PoolHost {
 
   read<T>(query: (pool: PoolQueries) => T): Promise<T> {
     if (this.#state === 'closed') return Promise.reject(new NotReadyError(this.#detail));
+    // Until it is rebuilt the pool is ahead of the journal: what it says may never have happened.
+    if (this.#rebuilding !== null) return this.#rebuilding.promise.then(() => this.read(query));
     return this.#durable(query(this.#pool));
   }
 
@@ -172,6 +177,8 @@ export class Host implements PoolHost {
     this.#become(wasReady ? 'closing' : 'closed', 'stopping');
     this.#cancelWake();
     this.#cancelCheck();
+    this.#stopSnapshot.abort();
+    this.#rebuilding?.reject(new NotReadyError('stopping'));
     if (wasReady) await new Promise<void>((resolve) => this.#whenIdle(resolve));
     await this.#snapshotting;
     this.#become('closed', 'stopped');
@@ -242,20 +249,25 @@ export class Host implements PoolHost {
     }
     this.#become('recovering', `journal unwritable: ${error.message}`);
     this.#log.error({ err: error }, 'Recovering: the pool is rebuilt from its journal');
+    this.#rebuilding = Promise.withResolvers();
+    // Nobody may be reading just now.
+    this.#rebuilding.promise.catch(() => {});
     if (failed === null) await this.#appending;
     let undecided = failed;
-    let refused = false;
     while (this.#is('recovering')) {
       try {
         if (undecided !== null && (await this.#kept(undecided))) {
           this.#become(closing ? 'closing' : 'ready', closing ? 'stopping' : 'ready');
+          this.#rebuilt();
           this.#committed(undecided, this.#lastEvent + 1);
           return;
         }
         undecided = null;
-        if (!refused) this.#refuseUndurable(error);
-        refused = true;
-        await this.#rebuild();
+        if (this.#rebuilding !== null) {
+          await this.#rebuild();
+          this.#refuseUndurable(error);
+          this.#rebuilt();
+        }
         await this.#journal.probe();
         this.#become(closing ? 'closing' : 'ready', closing ? 'stopping' : 'ready');
         this.#log.info({ events: this.#lastEvent }, 'Recovered: the journal can be written again');
@@ -286,6 +298,11 @@ export class Host implements PoolHost {
     this.#lastEvent = lastEvent;
   }
 
+  #rebuilt(): void {
+    this.#rebuilding?.resolve();
+    this.#rebuilding = null;
+  }
+
   #refuseUndurable(cause: Error): void {
     const refused = new NotReadyError(`journal unwritable: ${cause.message}`);
     const waiters = [...(this.#writing?.waiters ?? []), ...this.#collecting.waiters];
@@ -299,6 +316,7 @@ export class Host implements PoolHost {
     this.#become('fenced', `another writer has taken over: ${error.message}`);
     this.#log.error({ err: error }, 'Stepping down: another writer has taken over the journal');
     this.#refuseUndurable(error);
+    this.#rebuilt();
     this.#cancelWake();
     this.#cancelCheck();
     this.#settleIdle();
@@ -347,12 +365,14 @@ export class Host implements PoolHost {
     if (this.#takeSnapshot === undefined || this.#snapshotting !== null) return;
     const startedAt = this.#clock.now();
     this.#lastSnapshot = this.#lastEvent;
-    this.#snapshotting = this.#takeSnapshot()
+    const stop = this.#stopSnapshot.signal;
+    this.#snapshotting = this.#takeSnapshot(stop)
       .then((lastEvent) => {
         this.#lastSnapshot = lastEvent;
         this.#log.info({ lastEvent, tookMs: this.#clock.now() - startedAt }, 'Snapshot taken');
       })
       .catch((error: Error) => {
+        if (stop.aborted) return;
         this.#log.warn({ err: error }, 'No snapshot could be taken; the next start takes longer');
       })
       .finally(() => {

@@ -111,7 +111,9 @@ describe('every fault at once, each with its place', () => {
       'a patch that changes nothing',
       AgentPatch,
       {},
-      [': must name at least 1 of tools, tier, slots, cost_per_hour, labels, protected or credential'],
+      [
+        ': must name at least 1 of tools, tier, slots, cost_per_hour, labels, protected or credential',
+      ],
     ],
     [
       'a token beyond 2^53',

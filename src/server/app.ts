@@ -28,6 +28,14 @@ const REQUEST_TIMEOUT_MS = 60_000;
 /** Longer than the header limit of Node's parser, so that our own schemas judge every parameter. */
 const MOST_PARAM_LENGTH = 32 * 1_024;
 
+/** What Node's HTTP parser knows of a connection: the response that it owes. */
+interface OwingSocket {
+  readonly _httpMessage?: { readonly req: { readonly complete: boolean } };
+}
+
+/** Documented for net.Server as allowHalfOpen; the HTTP server has it under this name. */
+type HalfOpenServer = { httpAllowHalfOpen?: boolean };
+
 export function createApp(context: ServerContext): FastifyInstance {
   const { logger } = context;
   const app = fastify({
@@ -44,13 +52,17 @@ export function createApp(context: ServerContext): FastifyInstance {
       void send(reply, answer);
     },
     clientErrorHandler: (error, socket) => {
-      if (error.code === 'ECONNRESET' || !socket.writable) {
+      // A whole request that still waits for its answer must not get another one's instead.
+      const owed = (socket as unknown as OwingSocket)._httpMessage?.req.complete === true;
+      if (error.code === 'ECONNRESET' || !socket.writable || owed) {
         socket.destroy();
         return;
       }
       socket.end(rawResponse(problemAnswer(connectionProblem(error))));
     },
   });
+  // A client may close its side right behind its request and still gets its answer.
+  (app.server as HalfOpenServer).httpAllowHalfOpen = true;
   // Schemas are checked in bind.ts; what fastify would compile from them is not needed.
   app.setValidatorCompiler(() => () => true);
   app.removeAllContentTypeParsers();

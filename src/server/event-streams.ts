@@ -93,6 +93,8 @@ export class EventStreams {
     };
     this.#streams.add(stream);
     response.once('close', () => this.#streams.delete(stream));
+    // A client that has closed its side reads no more.
+    response.socket?.once('end', () => response.destroy());
     response.on('error', () => response.destroy());
     if (past) this.#catchUp(stream, { [Symbol.asyncIterator]: () => past.events });
   }

@@ -14,6 +14,9 @@ export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 /** From the first signal to the end, whatever happens. */
 const STOP_WITHIN_MS = 9_500;
 
+/** One stop can arrive twice: from a service manager and from the launcher that it told as well. */
+const ECHO_MS = 1_500;
+
 export interface RunOptions {
   /** Arguments after `serve`, not yet read. */
   readonly args?: readonly string[];
@@ -109,9 +112,14 @@ function stopOnSignal(
 ): Signalled {
   const { promise, resolve } = Promise.withResolvers<number>();
   let isStopping = false;
+  let firstAt = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (isStopping) process.exit(EXIT.failed);
+    if (isStopping) {
+      if (performance.now() - firstAt < ECHO_MS) return;
+      process.exit(EXIT.failed);
+    }
     isStopping = true;
+    firstAt = performance.now();
     logger.info({ component: 'server', signal }, 'stopping');
     const giveUp = setTimeout(() => {
       complain('The server did not stop in time; what was acknowledged is durable all the same.');

@@ -262,13 +262,19 @@ const after = (longest: number) =>
 export const script: fc.Arbitrary<Script> = fc.record({
   options,
   agents: fc.uniqueArray(spec, { minLength: 1, maxLength: 6, selector: (each) => each.agentId }),
-  steps: fc.constantFrom(20 * SECOND, 5 * MINUTE, 31 * MINUTE, 48 * HOUR).chain((longest) =>
-    fc.array(fc.record({ after: after(longest), make }), {
-      minLength: 1,
-      maxLength: 70,
-      size: 'max',
-    }),
-  ),
+  steps: fc
+    .tuple(
+      fc.constantFrom(20 * SECOND, 5 * MINUTE, 31 * MINUTE, 48 * HOUR),
+      // Long scripts lease the same agents again and again, until that costs them points.
+      fc.constantFrom(50, 50, 50, 50, 50, 250),
+    )
+    .chain(([longest, maxLength]) =>
+      fc.array(fc.record({ after: after(longest), make }), {
+        minLength: 1,
+        maxLength,
+        size: 'max',
+      }),
+    ),
   ticking: fc.boolean(),
 });
 

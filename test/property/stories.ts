@@ -112,6 +112,21 @@ export const STORIES: readonly Story[] = [
     ],
   },
   {
+    title: 'when a group is granted, the best-ranked of all kinds is next',
+    options: NO_RECLAIM,
+    agents: [agent('a0'), agent('a7'), agent('a4')],
+    told: [
+      [0, lease('t0')],
+      [0, lease('t0', { count: 3 })],
+      [0, { type: 'retire_agent', agent: 'a7' }],
+      [1, lease('t5', { priority: 'low', specialization: 'general' })],
+      [2, { type: 'update_agent', agent: 'a0', changes: { slots: 2 } }],
+      [5_002, release(0)],
+      [5_002, lease('t4', { minTier: 'standard' })],
+      [5_002, { type: 'register', agents: [agent('a3', { tier: 'lite' })] }],
+    ],
+  },
+  {
     title: 'a group whose tenant gets something else lets its equals go first',
     options: NO_RECLAIM,
     agents: [agent('a0'), agent('a5', { slots: 3 })],

@@ -57,8 +57,9 @@ async function list(
 /** Written piece by piece: half a million agents are more than one text can hold. */
 async function printJson({ out }: CliContext, agents: readonly Agent[]): Promise<void> {
   await out.write('{"items":[');
-  for (const [index, agent] of agents.entries()) {
-    await out.write(`${index === 0 ? '' : ','}\n${JSON.stringify(agent)}`);
+  for (let first = 0; first < agents.length; first += PAGE) {
+    const texts = agents.slice(first, first + PAGE).map((agent) => JSON.stringify(agent));
+    await out.write(`${first === 0 ? '' : ','}\n${texts.join(',\n')}`);
   }
   await out.write(agents.length === 0 ? ']}\n' : '\n]}\n');
 }
@@ -77,7 +78,7 @@ async function printTable({ out }: CliContext, agents: readonly Agent[]): Promis
     agent.tools.join(' ') || '-',
   ]);
   if (rows.length > 0) {
-    for (const line of formatTable(HEADER, rows, out.width)) await out.print(line);
+    await out.write(`${formatTable(HEADER, rows, out.width).join('\n')}\n`);
   }
   out.note(agents.length === 0 ? 'No agents.' : plural(agents.length, 'agent'));
 }

@@ -16,7 +16,7 @@ export function serveCommand(context: CliContext): Command {
     const { runServer } = await import('../../server/run.ts');
     const flags = Object.entries(configFlags(command)).map(([name, text]) => `--${name}=${text}`);
     // The server ends by itself on a signal: first what is in flight, then the journal.
-    context.releaseSignals();
+    context.releaseProcess();
     const exitCode = await runServer({
       args: [...(config === undefined ? [] : [`--config=${config}`]), ...flags],
       env: poolEnvironment(context),

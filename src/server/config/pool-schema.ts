@@ -14,7 +14,7 @@ const Purpose = strict({
     900,
     'How long a quiet lease of this purpose is kept.',
     0.001,
-    30 * DAY,
+    20 * DAY,
   ),
   priority_weight: Type.Number({
     default: 10,

@@ -16,12 +16,13 @@ export function ticketRoutes(app: FastifyInstance, context: ServerContext): void
   bind(app, context, leaseEndpoints.getTicket, async ({ params, query }, { request, reply }) => {
     const id = params.ticket_id;
     const waitMs = toMs(query.wait_sec ?? 0);
-    const gone = goneSignal(reply.raw);
+    // Only those who wait can leave meanwhile; a plain read is answered to half-closed ones too.
+    const gone = waitMs > 0 ? goneSignal(reply.raw) : null;
     const ticket =
-      waitMs > 0
-        ? (await waiters.wait(id, waitMs, gone)).ticket
-        : await host.read((pool) => pool.ticket(id));
-    if (gone.aborted) return null;
+      gone === null
+        ? await host.read((pool) => pool.ticket(id))
+        : (await waiters.wait(id, waitMs, gone)).ticket;
+    if (gone?.aborted) return null;
     if (ticket === null) {
       return problemAnswer(
         problem('NOT_FOUND', `There is no ticket "${id}", or it ended long ago.`),

@@ -21,9 +21,20 @@ export async function openReplayJournal(url: string | undefined): Promise<Replay
   };
 }
 
+/** The address names no journal that there is. */
+export class UnknownJournalError extends ReplayError {}
+
+function opened(url: string): Journal {
+  try {
+    return openJournal(url);
+  } catch (error) {
+    throw new UnknownJournalError((error as Error).message.replace(/^journal\.url: /, ''));
+  }
+}
+
 /** Time in a replay is that of its trace: its events cannot follow those of another life. */
 async function emptyJournal(url: string): Promise<Journal> {
-  const journal = openJournal(url);
+  const journal = opened(url);
   try {
     const lastEvent = await journal.lastEvent();
     if (lastEvent === 0) return journal;
