@@ -36,7 +36,7 @@ const KINDS = [
 ];
 
 /** A small generator (xorshift32), so that every run draws the same. */
-export function random(seed = 1): (below: number) => number {
+function random(seed = 1): (below: number) => number {
   let x = seed;
   return (below) => {
     x ^= x << 13;

@@ -1,5 +1,5 @@
 /** A broken invariant is a bug: it stops the pool in production too, before it can do harm. */
-export class InvariantError extends Error {
+class InvariantError extends Error {
   override readonly name = 'InvariantError';
 }
 

@@ -6,8 +6,10 @@
  * which they can still be read, until their row is needed again.
  */
 import type { AgentTable } from './agents.ts';
+import { assert } from './assert.ts';
 import { EndedRows } from './ended-rows.ts';
 import { leaseId, parseLeaseId } from './ids.ts';
+import { MAX_LEASES } from './limits.ts';
 import type { Requirement } from './profiles.ts';
 import type { Purposes } from './purposes.ts';
 import {
@@ -142,6 +144,7 @@ export class LeaseTable {
     const row = this.nextRow();
     const at = row * WORDS;
     if (row === this.#rows) {
+      assert(row < MAX_LEASES, 'a lease id has room for its row');
       if (row >= this.#capacity) this.#grow();
       this.#rows++;
       this.#i32[at + GENERATION] = 0;
@@ -194,7 +197,6 @@ export class LeaseTable {
     const row = this.nextRow();
     if (row >= this.#rows) return;
     this.#touched ^= this.#i32[row * WORDS] ^ this.#i32[row * WORDS + NEXT_IDLE];
-    if (this.#references[row * REFERENCES] === this.#id) this.#touched++;
   }
 
   /** Ends a live lease. `reason` is an index into END_REASONS. */

@@ -8,15 +8,15 @@ import { LIGHT_LOAD, MEDIUM_LOAD } from './limits.ts';
 import type { Score } from './outcome.ts';
 import { HEALTHS } from './words.ts';
 
-export const BASE_POINTS = 100;
+const BASE_POINTS = 100;
 /** By rank: unhealthy, degraded, healthy. */
-export const HEALTH_POINTS = [0, 20, 40] as const;
+const HEALTH_POINTS = [0, 20, 40] as const;
 /** By rank: lite, standard, premium. */
 export const TIER_POINTS = [10, 20, 30] as const;
 /** By idle class: up to 10, 30, 60 minutes, and longer. */
-export const IDLE_POINTS = [5, 10, 15, 20] as const;
+const IDLE_POINTS = [5, 10, 15, 20] as const;
 /** By load class: 10 leases or more in 24 h, 5 … 9, fewer. */
-export const LOAD_POINTS = [0, 5, 10] as const;
+const LOAD_POINTS = [0, 5, 10] as const;
 
 /** An agent leaves idle class i once it has been idle for longer than this. */
 export const IDLE_LIMIT_MS = [10 * 60_000, 30 * 60_000, 60 * 60_000] as const;
@@ -27,7 +27,7 @@ export function idleClass(idleMs: number): number {
   return idleMs > IDLE_LIMIT_MS[0] ? 1 : 0;
 }
 
-export function loadClass(leases24h: number): number {
+function loadClass(leases24h: number): number {
   if (leases24h < LIGHT_LOAD) return 2;
   return leases24h < MEDIUM_LOAD ? 1 : 0;
 }
@@ -58,7 +58,7 @@ export function idleOfClass(cls: number): number {
 }
 
 /** Points of a class without tier and base. */
-export const CLASS_POINTS: readonly number[] = Array.from({ length: CLASSES }, (_, cls) => {
+const CLASS_POINTS: readonly number[] = Array.from({ length: CLASSES }, (_, cls) => {
   const idle = idleOfClass(cls);
   const load = Math.floor(cls / IDLE_CLASSES) % LOAD_CLASSES;
   const health = Math.floor(cls / (IDLE_CLASSES * LOAD_CLASSES)) + 1;

@@ -64,7 +64,7 @@ export function findAgents(state: PoolState, wish: Wish, now: number, avoid = NO
 }
 
 /** The agent has a free slot, is fit for work, meets the requirement and is nobody else's turn. */
-export function isFree(state: PoolState, agent: number, wish: Wish): boolean {
+function isFree(state: PoolState, agent: number, wish: Wish): boolean {
   const { agents, memberships } = state;
   if (agents.availability(agent) !== READY) return false;
   const profile = agents.profile(agent);

@@ -81,8 +81,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 }
 
 function openHost(config: Config, logger: Logger, clock: Clock): Promise<PoolHost> {
-  const journal = openJournal(config.journal.url);
   const log = logger.child({ component: 'pool' });
+  const journal = openJournal(config.journal.url, {
+    onRepair: (message) => logger.warn({ component: 'journal' }, message),
+  });
   const pool = poolOptions(config);
   const snapshot = snapshotsOf(config.journal.url, pool);
   return Host.open({ journal, clock, options: pool, log, snapshot });

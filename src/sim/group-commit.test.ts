@@ -81,7 +81,10 @@ describe('GroupCommitJournal', () => {
     await journal.append(batch(1, 2));
     await turn();
     expect(journal.failure).toBe(full);
-    await expect(journal.append(batch(3, 2))).rejects.toBe(full);
+    await expect(journal.append(batch(3, 2))).rejects.toMatchObject({
+      fault: 'fenced',
+      cause: full,
+    });
     await expect(journal.close()).rejects.toBe(full);
     expect(disk.batches).toEqual([]);
     expect(disk.holder).toBeNull();

@@ -9,7 +9,7 @@
  */
 import type { Event } from '../core/event.ts';
 import { decodeEvents, encodeEvents } from '../host/codec.ts';
-import type { Batch, Journal, Snapshot } from '../host/ports.ts';
+import { type Batch, type Journal, JournalError, type Snapshot } from '../host/ports.ts';
 
 export interface GroupCommitOptions {
   readonly batchEvents?: number;
@@ -60,7 +60,7 @@ export class GroupCommitJournal implements Journal {
   }
 
   async append(batch: Batch): Promise<void> {
-    if (this.#failure) throw this.#failure;
+    if (this.#failure) throw stepDown(this.#failure);
     for (const event of decodeEvents(batch.payload)) this.#collected.push(event);
     this.#accepted += batch.count;
     this.#epoch = batch.epoch;
@@ -71,7 +71,7 @@ export class GroupCommitJournal implements Journal {
     while (this.#accepted - this.#durable > this.#mostInFlight && this.#failure === null) {
       await this.#inLine[0];
     }
-    if (this.#failure) throw this.#failure;
+    if (this.#failure) throw stepDown(this.#failure);
   }
 
   async probe(): Promise<void> {
@@ -130,4 +130,12 @@ export class GroupCommitJournal implements Journal {
     }
     void this.#inLine.shift();
   }
+}
+
+/**
+ * What was accepted is lost, so there is nothing to recover; and a host that tries again later
+ * would wait for a clock that has stopped. One that is fenced refuses everything at once.
+ */
+function stepDown(failure: Error): JournalError {
+  return new JournalError('fenced', failure.message, { cause: failure });
 }

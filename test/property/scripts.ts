@@ -116,9 +116,9 @@ function defined<T extends object>(command: T): T {
 const lease: fc.Arbitrary<Step['make']> = fc
   .record({
     tenant,
-    tools: fc.option(tools, { nil: undefined, freq: 1 }),
-    purpose: fc.option(fc.constantFrom(...PURPOSES), { nil: undefined, freq: 1 }),
-    priority: fc.option(fc.constantFrom(...PRIORITIES), { nil: undefined, freq: 2 }),
+    tools: given(tools, 2),
+    purpose: given(fc.constantFrom(...PURPOSES), 2),
+    priority: given(fc.constantFrom(...PRIORITIES), 2),
     specialization: seldom(...KINDS),
     minTier: seldom(...TIERS),
     count: fc.constantFrom(undefined, undefined, undefined, 1, 2, 2, 3),
@@ -259,7 +259,7 @@ const after = (longest: number) =>
     )
     .map((ms) => Math.min(ms, longest));
 
-export const script: fc.Arbitrary<Script> = fc.record({
+const script: fc.Arbitrary<Script> = fc.record({
   options,
   agents: fc.uniqueArray(spec, { minLength: 1, maxLength: 6, selector: (each) => each.agentId }),
   steps: fc
