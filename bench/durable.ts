@@ -1,137 +1,114 @@
 /**
- * What it costs to make a batch durable: records of 200 bytes, one batch at a time, each awaited.
- * The subjects take turns on the same disk, and medians of the rounds are compared. Then: how long
- * a journal of a million events takes to open and to read.
+ * What durability costs: lease + release pairs through the host on a `file:` journal, every answer
+ * on the disk before it is given, with more and more commands under way at once; beside what the
+ * disk allows and a plain SQLite table. Subjects take turns; medians of the rounds are compared.
  *
- *   npm run bench -- durable [--json] [--rounds 5] [--seconds 1]
+ *   npm run bench -- durable [--json] [--rounds 5] [--agents 50000] [--in-flight 1,32,256]
  */
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { measureRestarts, RECORD_BYTES, type Subject, startSubjects } from './durable/subjects.ts';
-import { machine, median, print, quantile, report } from './lib/report.ts';
+import type { Round, Subject } from './lib/durable-worker.ts';
+import { machine, median, print, report } from './lib/report.ts';
 
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '1' },
+    agents: { type: 'string', default: '50000' },
+    'in-flight': { type: 'string', default: '1,32,256' },
   },
   allowPositionals: true,
 });
 
-const rounds = Number(values.rounds);
-const SIZES = [1, 100, 1000];
-/** The first batches of a round find cold caches and a log that still has to grow. */
-const WARM_UP = 50;
+const SUBJECTS: { readonly name: string; readonly subject: Subject }[] = [
+  { name: 'remuda', subject: 'remuda' },
+  { name: 'append + fdatasync', subject: 'append' },
+  { name: 'node:sqlite, a row a command', subject: 'sqlite' },
+];
 
-interface Round {
-  readonly batchesPerSec: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+interface Runner {
+  readonly name: string;
+  readonly subject: Subject;
+  readonly inFlight: number;
+  readonly rounds: Round[];
+  round(): Promise<Round>;
+  stop(): void;
 }
 
-async function runRound(subject: Subject, records: number): Promise<Round> {
-  for (let batch = 0; batch < WARM_UP; batch++) await subject.append(records);
-  const tookMs: number[] = [];
-  const startedAt = performance.now();
-  const end = startedAt + Number(values.seconds) * 1000;
-  for (let now = startedAt; now < end; ) {
-    await subject.append(records);
-    const after = performance.now();
-    tookMs.push(after - now);
-    now = after;
-  }
-  const seconds = (performance.now() - startedAt) / 1000;
-  tookMs.sort((a, b) => a - b);
+async function start(name: string, subject: Subject, inFlight: number): Promise<Runner> {
+  const directory = mkdtempSync(join(tmpdir(), 'remuda-bench-durable-'));
+  const path = fileURLToPath(new URL('./lib/durable-worker.ts', import.meta.url));
+  const child = fork(path, [subject, directory, String(inFlight), values.agents]);
+  const next = <T>() =>
+    new Promise<T>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as T));
+      child.once('exit', (code) => reject(new Error(`${name} ended with code ${code}`)));
+    });
+  await next();
   return {
-    batchesPerSec: tookMs.length / seconds,
-    p50Ms: quantile(tookMs, 0.5),
-    p99Ms: quantile(tookMs, 0.99),
+    name: `${name}, ${inFlight} in flight`,
+    subject,
+    inFlight,
+    rounds: [],
+    round() {
+      const round = next<Round>();
+      child.send('round');
+      return round;
+    },
+    stop() {
+      child.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+      child.kill('SIGKILL');
+    },
   };
 }
 
-const subjects = await startSubjects();
-const measured = new Map<Subject, Map<number, Round[]>>();
-for (const subject of subjects) {
-  measured.set(subject, new Map(SIZES.map((size) => [size, []])));
+const runners: Runner[] = [];
+for (const inFlight of values['in-flight'].split(',').map(Number)) {
+  for (const { name, subject } of SUBJECTS) runners.push(await start(name, subject, inFlight));
 }
-for (const size of SIZES) {
-  for (let round = 0; round < rounds; round++) {
-    for (const subject of subjects) {
-      measured
-        .get(subject)
-        ?.get(size)
-        ?.push(await runRound(subject, size));
-    }
-  }
+for (let i = 0; i < Number(values.rounds); i++) {
+  for (const runner of runners) runner.rounds.push(await runner.round());
 }
-for (const subject of subjects) await subject.close();
+for (const runner of runners) runner.stop();
 
-const hundredths = (value: number) => Math.round(value * 100) / 100;
-
-function figuresOf(subject: Subject, size: number) {
-  const own = measured.get(subject)?.get(size) ?? [];
-  const batchesPerSec = median(own.map((round) => round.batchesPerSec));
-  return {
-    batches_per_sec: Math.round(batchesPerSec),
-    records_per_sec: Math.round(batchesPerSec * size),
-    p50_ms: hundredths(median(own.map((round) => round.p50Ms))),
-    p99_ms: hundredths(median(own.map((round) => round.p99Ms))),
-  };
-}
-
-const rows = subjects.map((subject) => ({
-  name: subject.name,
-  sizes: Object.fromEntries(SIZES.map((size) => [`batch_${size}`, figuresOf(subject, size)])),
+const to = (digits: number, value: number) => Number(value.toFixed(digits));
+const figures = runners.map(({ name, subject, inFlight, rounds }) => ({
+  name,
+  subject,
+  in_flight: inFlight,
+  pairs_per_sec: Math.round(median(rounds.map(({ pairs, ms }) => pairs / (ms / 1_000)))),
+  p50_ms: to(3, median(rounds.map(({ p50Ms }) => p50Ms))),
+  p99_ms: to(3, median(rounds.map(({ p99Ms }) => p99Ms))),
 }));
-const [first, ...peers] = rows;
 const ratios: Record<string, number> = {};
-for (const peer of peers) {
-  for (const size of SIZES) {
-    const key = `batch_${size}`;
-    const ratio =
-      (first?.sizes[key]?.records_per_sec ?? 0) / (peer.sizes[key]?.records_per_sec ?? 1);
-    ratios[`${key}: ${first?.name} ÷ ${peer.name}`] = Number(ratio.toPrecision(3));
+for (const own of figures.filter(({ subject }) => subject === 'remuda')) {
+  for (const peer of figures) {
+    if (peer.subject === 'remuda' || peer.in_flight !== own.in_flight) continue;
+    ratios[`pairs/s of ${own.name} ÷ ${peer.name}`] = to(3, own.pairs_per_sec / peer.pairs_per_sec);
   }
 }
-
-const restarts = await measureRestarts(rounds);
-const restart = {
-  events: 1_000_000,
-  batches: 10_000,
-  open_ms: Math.round(median(restarts.map(({ openMs }) => openMs))),
-  read_all_ms: Math.round(median(restarts.map(({ readMs }) => readMs))),
-};
-
-if (values.json) {
-  const document = report('durable', {
-    figures: { record_bytes: RECORD_BYTES, ...first?.sizes, restart },
-    peers: Object.fromEntries(peers.map(({ name, sizes }) => [name, sizes])),
-    ratios,
-  });
-  process.stdout.write(`${JSON.stringify(document)}\n`);
-} else {
-  const table = rows.flatMap(({ name, sizes }) =>
-    SIZES.map((size, index) => {
-      const figures = sizes[`batch_${size}`];
-      return [
-        index === 0 ? name : '',
-        size.toLocaleString('en'),
-        (figures?.batches_per_sec ?? 0).toLocaleString('en'),
-        (figures?.records_per_sec ?? 0).toLocaleString('en'),
-        String(figures?.p50_ms),
-        String(figures?.p99_ms),
-      ];
-    }),
-  );
-  print(`Durable batches of ${RECORD_BYTES}-byte records · ${machine()}`, [
-    ['', 'batch of', 'batches/s', 'records/s', 'p50 ms', 'p99 ms'],
-    ...table,
+const named = ({ name, ...rest }: (typeof figures)[number]) => [name, rest];
+const document = report('durable', {
+  figures: Object.fromEntries(figures.filter((f) => f.subject === 'remuda').map(named)),
+  peers: Object.fromEntries(figures.filter((f) => f.subject !== 'remuda').map(named)),
+  ratios,
+});
+if (values.json) process.stdout.write(`${JSON.stringify(document)}\n`);
+else {
+  print(`Durable lease + release pairs · ${machine()}`, [
+    ['', 'pairs/s', 'p50 ms', 'p99 ms'],
+    ...figures.map((f) => [
+      f.name,
+      f.pairs_per_sec.toLocaleString('en'),
+      String(f.p50_ms),
+      String(f.p99_ms),
+    ]),
   ]);
   print('Ratios of the medians', [
     ...Object.entries(ratios).map(([name, ratio]) => [name, String(ratio)]),
-  ]);
-  print('A journal of 1,000,000 events in 10,000 batches', [
-    ['opened', `${restart.open_ms} ms`],
-    ['read from event 1', `${restart.read_all_ms} ms`],
   ]);
 }

@@ -1,4 +1,5 @@
 /** A replay from the file to its report, told on the way to whoever watches. */
+import { JournalError } from '../host/ports.ts';
 import { didYouMean } from '../protocol/suggest.ts';
 import { poolOptions } from '../server/config/pool-options.ts';
 import type { Config } from '../server/config/schema.ts';
@@ -51,7 +52,11 @@ export async function runReplay(
       peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1_024),
     };
   } catch (error) {
-    throw error instanceof ReplayError ? new Failure(error.message) : error;
+    if (error instanceof ReplayError) throw new Failure(error.message);
+    if (!(error instanceof JournalError)) throw error;
+    // The journal speaks of the configuration, but that of a replay is not the server's.
+    const message = error.message.replace('(journal.url)', '(--journal, or TMPDIR)');
+    throw new Failure(message, {}, { cause: error });
   }
 }
 

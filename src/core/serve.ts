@@ -20,11 +20,13 @@ const TRIES_A_LANE = 64;
 export function serveFreed(context: Context, now: number): void {
   const { state } = context;
   const { freed, queue } = state;
-  // A grant can free something in its turn: a group that is served withholds no longer.
+  const lanes = new Set<Lane>();
+  // A grant can free something in its turn: a group that is served withholds no longer. Those whom
+  // that concerns may outrank those who are still to be served.
   while (!freed.isEmpty) {
-    const lanes = queue.length === 0 ? [] : lanesOfFreed(state);
+    if (queue.length > 0) for (const lane of lanesOfFreed(state)) lanes.add(lane);
     freed.clear();
-    while (serveNext(context, lanes, false, now));
+    while (freed.isEmpty && serveNext(context, [...lanes], false, now));
   }
 }
 
