@@ -36,17 +36,22 @@ interface Runner {
   readonly inFlight: number;
   readonly rounds: Round[];
   round(): Promise<Round>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
+const directories = mkdtempSync(join(tmpdir(), 'remuda-bench-durable-'));
+process.once('exit', () => rmSync(directories, { recursive: true, force: true }));
+
 async function start(name: string, subject: Subject, inFlight: number): Promise<Runner> {
-  const directory = mkdtempSync(join(tmpdir(), 'remuda-bench-durable-'));
+  const directory = mkdtempSync(join(directories, `${subject}-`));
   const path = fileURLToPath(new URL('./lib/durable-worker.ts', import.meta.url));
   const child = fork(path, [subject, directory, String(inFlight), values.agents]);
   const next = <T>() =>
     new Promise<T>((resolve, reject) => {
       child.once('message', (message) => resolve(message as T));
-      child.once('exit', (code) => reject(new Error(`${name} ended with code ${code}`)));
+      child.once('exit', (code, signal) => {
+        reject(new Error(`${name} ended with ${code === null ? signal : `code ${code}`}`));
+      });
     });
   await next();
   return {
@@ -59,9 +64,10 @@ async function start(name: string, subject: Subject, inFlight: number): Promise<
       child.send('round');
       return round;
     },
-    stop() {
-      child.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+    async stop() {
+      const exit = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGKILL');
+      await exit;
     },
   };
 }
@@ -73,7 +79,7 @@ for (const inFlight of values['in-flight'].split(',').map(Number)) {
 for (let i = 0; i < Number(values.rounds); i++) {
   for (const runner of runners) runner.rounds.push(await runner.round());
 }
-for (const runner of runners) runner.stop();
+for (const runner of runners) await runner.stop();
 
 const to = (digits: number, value: number) => Number(value.toFixed(digits));
 const figures = runners.map(({ name, subject, inFlight, rounds }) => ({

@@ -23,6 +23,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   'REMUDA_API_KEY',
   'REMUDA_KEY',
   'REMUDA_LAUNCHER',
+  'REMUDA_DEBUG',
 ]);
 
 export function readEnvironment(
