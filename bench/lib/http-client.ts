@@ -55,7 +55,7 @@ class Connection {
     if (this.#bodyAt < 0) {
       const headEnd = buffer.indexOf(HEAD_END);
       if (headEnd < 0) return;
-      const length = LENGTH.exec(buffer.latin1Slice(0, headEnd + 2))?.[1];
+      const length = LENGTH.exec(buffer.toString('latin1', 0, headEnd + 2))?.[1];
       if (length === undefined) {
         this.#finish(new Error('an answer without content-length'));
         this.#socket.destroy();
@@ -65,8 +65,8 @@ class Connection {
       this.#end = this.#bodyAt + Number(length);
     }
     if (buffer.length < this.#end) return;
-    const status = Number(buffer.latin1Slice(STATUS_AT, STATUS_AT + 3));
-    const body = buffer.utf8Slice(this.#bodyAt, this.#end);
+    const status = Number(buffer.toString('latin1', STATUS_AT, STATUS_AT + 3));
+    const body = buffer.toString('utf8', this.#bodyAt, this.#end);
     this.#finish(null, status, body);
   }
 
