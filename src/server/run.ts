@@ -15,7 +15,7 @@ export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 const STOP_WITHIN_MS = 9_500;
 
 /** One stop can arrive twice: from a service manager and from the launcher that it told as well. */
-const ECHO_MS = 1_500;
+const ECHO_MS = 250;
 
 export interface RunOptions {
   /** Arguments after `serve`, not yet read. */

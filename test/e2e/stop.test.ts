@@ -80,7 +80,7 @@ test('under load: no reply is lost, nobody new is let in, 0', async () => {
   await load.end();
   expect(answer).toMatch(/^HTTP\/1\.1 200 /);
   expect(answer).toMatch(/\r\nconnection: close\r\n/i);
-  expect(ledger.acknowledged).toBeGreaterThan(50);
+  expect(ledger.answers).toBeGreaterThan(50);
   expect(ledger.faults).toEqual([]);
 
   const { url: again } = await ServerProcess.start(args);
@@ -143,8 +143,10 @@ test('twice under load: 1 at once, and nothing acknowledged is lost', async () =
   hanging.write('POST /v1/leases HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{');
   await sleep(600);
   server.signal('SIGTERM');
-  // Two signals that arrive before the first is noticed are one to a process.
   await server.until(/"stopping"/, 'err');
+  // An echo of the first, as a launcher sends it, is not a second wish.
+  server.signal('SIGTERM');
+  await sleep(1_700);
   const secondAt = performance.now();
   server.signal('SIGTERM');
   expect(await server.exit).toEqual({ code: 1, signal: null });

@@ -1,11 +1,14 @@
 /** The engine beside the naive model: the same script, and after every command the same answer. */
 import type { Command } from '../../src/core/command.ts';
 import { DEFAULT_OPTIONS, type PoolOptions } from '../../src/core/options.ts';
-import type { Outcome } from '../../src/core/outcome.ts';
+import type { AgentView, Outcome, TicketView } from '../../src/core/outcome.ts';
 import { Pool } from '../../src/core/pool.ts';
+import type { AgentQuery, LeaseQuery, Page, PageQuery } from '../../src/core/queries.ts';
+import { HEALTHS, LEASE_STATES, PHASES } from '../../src/core/words.ts';
 import { firstDifference } from './differences.ts';
 import { checkInvariants, nothingSeen } from './invariants.ts';
 import { NaivePool } from './naive-pool.ts';
+import type { Lease } from './naive-types.ts';
 import { agentView, leaseView, stats, tenantView, ticketView } from './naive-views.ts';
 import { type Script, START, TENANTS } from './scripts.ts';
 
@@ -33,6 +36,10 @@ export function compare(script: Script, met: Set<string>): void {
     }
     note(met, command, actual);
     agree('the answer', expected, actual);
+    // A host that sleeps until then misses nothing, and does not wake up for ever.
+    const next = pool.nextDeadline();
+    agree('the next deadline', true, next > now && next <= nextDue(naive));
+    if ('ticket' in actual) agree('the estimate', true, isEstimate(actual.ticket));
   };
   const agree = (what: string, expected: unknown, actual: unknown): void => {
     const difference = firstDifference(expected, actual);
@@ -72,6 +79,67 @@ export function compare(script: Script, met: Set<string>): void {
     if (i % 8 === 7) agreeOnAll();
   });
   agreeOnAll();
+  agreeOnLists(naive, pool, agree);
+}
+
+function nextDue(naive: NaivePool): number {
+  const leases = naive.live.map(({ lookAt }) => lookAt);
+  return Math.min(naive.reclaimAt, ...leases, ...naive.tickets.map(({ dueAt }) => dueAt));
+}
+
+/** As long as the request is willing to wait, where nothing is known; never more than an hour. */
+function isEstimate({ state, etaMs, queuedAt, expiresAt }: TicketView): boolean {
+  if (state !== 'queued') return etaMs === 0;
+  return etaMs > 0 && etaMs <= Math.max(3_600_000, expiresAt - queuedAt);
+}
+
+/** Lists by every filter, in pages of two so that cursors are used. */
+function agreeOnLists(
+  naive: NaivePool,
+  pool: Pool,
+  agree: (what: string, expected: unknown, actual: unknown) => void,
+): void {
+  const lists: LeaseList[] = [{}];
+  for (const tenant of TENANTS) lists.push({ tenant }, { tenant, state: 'released' });
+  for (const { agentId } of naive.agents) lists.push({ agent: agentId, tenant: TENANTS[0] });
+  for (const { agentId } of naive.agents) lists.push({ agent: agentId });
+  for (const state of LEASE_STATES) lists.push({ state });
+  for (const list of lists) {
+    const matches = (lease: Lease) =>
+      (list.state === undefined ? lease.state !== 'released' : lease.state === list.state) &&
+      (list.tenant ?? lease.tenant) === lease.tenant &&
+      (list.agent ?? lease.agent.agentId) === lease.agent.agentId;
+    const expected = naive.leases.filter(matches).map(({ id }) => id);
+    const actual = pages((page) => pool.leases({ ...list, ...page })).map((each) => each.leaseId);
+    agree(`leases ${JSON.stringify(list)}`, expected.sort(), actual.sort());
+  }
+  const queries: AgentList[] = [{}, { specialization: 'research' }, { tool: 'music' }];
+  queries.push(...PHASES.map((phase) => ({ phase })), ...HEALTHS.map((health) => ({ health })));
+  for (const query of queries) {
+    const fits = (view: AgentView) =>
+      (query.specialization ?? view.specialization) === view.specialization &&
+      (query.phase ?? view.phase) === view.phase &&
+      (query.health ?? view.health) === view.health &&
+      (query.tool === undefined || view.tools.includes(query.tool));
+    const views = naive.agents.map((agent) => agentView(naive, agent)).filter(fits);
+    const expected = views.map(({ agentId }) => agentId);
+    const actual = pages((page) => pool.agents({ ...query, ...page })).map((a) => a.agentId);
+    agree(`agents ${JSON.stringify(query)}`, expected.sort(), actual.sort());
+  }
+}
+
+type LeaseList = Omit<LeaseQuery, 'limit' | 'cursor'>;
+type AgentList = Omit<AgentQuery, 'limit' | 'cursor'>;
+
+function pages<T>(page: (query: PageQuery) => Page<T>): T[] {
+  const all: T[] = [];
+  let cursor: string | null | undefined;
+  do {
+    const { items, nextCursor } = page({ limit: 2, cursor: cursor ?? undefined });
+    all.push(...items);
+    cursor = nextCursor;
+  } while (cursor !== null);
+  return all;
 }
 
 function note(met: Set<string>, command: Command, outcome: Outcome): void {

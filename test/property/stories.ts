@@ -184,6 +184,21 @@ export const STORIES: readonly Story[] = [
     ],
   },
   {
+    title: 'what a group waits for is not reclaimed for those behind it, among members either',
+    options: { ...LONG, membership: 'required' },
+    agents: [agent('a', { memberships: ['x', 'g', 't'] }), agent('b', { memberships: ['y', 'g'] })],
+    told: [
+      [0, lease('x')],
+      [0, lease('y')],
+      [0, report(0, 'idle')],
+      [0, report(1, 'active')],
+      [6 * MINUTE, lease('g', { count: 2 })],
+      [6 * MINUTE, lease('t', { priority: 'low', minTier: 'standard' })],
+      [6 * MINUTE + 1_000, { type: 'tick' }],
+      [6 * MINUTE + 2_000, { type: 'tick' }],
+    ],
+  },
+  {
     title: 'a dry run changes nothing, also for those who wait',
     options: LONG,
     agents: [agent('a')],

@@ -49,12 +49,21 @@ export class Ledger {
   /** Ended by an acknowledged release; only the latest, to be looked up after a restart. */
   released: LeaseEntry[] = [];
   cancelled: TicketEntry[] = [];
-  acknowledged = 0;
+  /** Answers by what was asked and the status, such as `lease 202`. */
+  readonly acknowledged = new Map<string, number>();
   lostAnswers = 0;
   /** No token up to here may be given out again. */
   tokenFloor = 0;
   readonly #tokens = new Set<number>();
   readonly faults: string[] = [];
+
+  acknowledge(what: string): void {
+    this.acknowledged.set(what, (this.acknowledged.get(what) ?? 0) + 1);
+  }
+
+  get answers(): number {
+    return this.acknowledged.values().reduce((sum, count) => sum + count, 0);
+  }
 
   fault(text: string): void {
     if (this.faults.length < 20) this.faults.push(text);

@@ -6,7 +6,8 @@ import type { LeaseEntry, Ledger, RequestEntry, TicketEntry } from './ledger.ts'
 export type Random = () => number;
 
 const CLIENTS = 24;
-const MOST_AGENTS = 1_500;
+/** So few more in each life that most requests have to wait for a release. */
+const AGENTS_PER_LIFE = 30;
 const PAUSE_MS = 4;
 
 /** Its names are its own among all lives of the server. */
@@ -15,6 +16,7 @@ export class Load {
   readonly #client: Client;
   readonly #random: Random;
   readonly #life: string;
+  readonly #mostAgents: number;
   /** What a client works on, no other may touch: its outcome would not be known. */
   readonly #busy = new Set<string>();
   #isOver = false;
@@ -26,6 +28,7 @@ export class Load {
     this.#client = new Client(url, CLIENTS);
     this.#random = random;
     this.#life = `${life}`;
+    this.#mostAgents = life * AGENTS_PER_LIFE;
     this.#clients = Array.from({ length: CLIENTS }, () => this.#work());
   }
 
@@ -52,12 +55,12 @@ export class Load {
   #step(): Promise<void> {
     const { agents, leases, tickets } = this.#ledger;
     const dice = this.#random();
-    if (dice < 0.05 || !agents.values().some((isSure) => isSure)) return this.#register();
-    if (dice < 0.1) return this.#heartbeats();
-    if (dice < 0.45) return this.#lease();
-    if (dice < 0.6) return this.#on(tickets, (entry) => this.#follow(entry));
-    if (dice < 0.68) return this.#on(tickets, (entry) => this.#cancel(entry));
-    if (dice < 0.78) return this.#on(leases, (entry) => this.#report(entry));
+    if (dice < 0.04 || !agents.values().some((isSure) => isSure)) return this.#register();
+    if (dice < 0.08) return this.#heartbeats();
+    if (dice < 0.4) return this.#lease();
+    if (dice < 0.54) return this.#on(tickets, (entry) => this.#follow(entry));
+    if (dice < 0.66) return this.#on(tickets, (entry) => this.#cancel(entry));
+    if (dice < 0.74) return this.#on(leases, (entry) => this.#report(entry));
     return this.#on(leases, (entry) => this.#release(entry));
   }
 
@@ -77,7 +80,7 @@ export class Load {
 
   #expect(reply: Reply, what: string, ...statuses: number[]): boolean {
     if (statuses.includes(reply.status)) {
-      this.#ledger.acknowledged += 1;
+      this.#ledger.acknowledge(`${what} ${reply.status}`);
       return true;
     }
     this.#ledger.fault(`${what}: ${reply.status} ${JSON.stringify(reply.json)}`);
@@ -91,8 +94,8 @@ export class Load {
 
   async #register(): Promise<void> {
     const { agents } = this.#ledger;
-    if (agents.size >= MOST_AGENTS) return;
-    const ids = Array.from({ length: 1 + Math.floor(this.#random() * 20) }, () => {
+    if (agents.size >= this.#mostAgents) return;
+    const ids = Array.from({ length: 1 + Math.floor(this.#random() * 6) }, () => {
       return this.#name('agent');
     });
     for (const id of ids) agents.set(id, false);
