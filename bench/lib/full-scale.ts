@@ -1,5 +1,6 @@
 /** A journal at full scale: built once, kept, and copied for whoever wants to write to it. */
 import { fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -24,6 +25,8 @@ export interface Scale {
 interface Built {
   readonly lastEvent: number;
   readonly snapshotAt: number;
+  /** Of the sources that wrote it; others might not read it as it was meant. */
+  readonly writtenBy: string;
 }
 
 export interface FullScale extends Built {
@@ -38,23 +41,43 @@ export async function fullScale(cache: string, scale: Scale): Promise<FullScale>
   const { agents, held, tenants, tail } = scale;
   const directory = join(cache, `${agents}-${held}-${tenants}-${tail}`);
   const marker = join(directory, BUILT);
-  if (!existsSync(marker)) {
+  const writtenBy = hashOfSources();
+  let built = readBuilt(marker);
+  if (built?.writtenBy !== writtenBy) {
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
     process.stderr.write(`Building a journal in ${directory}; this takes a minute or two.\n`);
-    writeFileSync(marker, JSON.stringify(await build(directory, scale)));
+    built = { ...(await build(directory, scale)), writtenBy };
+    writeFileSync(marker, JSON.stringify(built));
   }
-  const built = JSON.parse(readFileSync(marker, 'utf8')) as Built;
   return { directory, ...built, ...sizes(directory) };
 }
 
-function build(directory: string, { agents, held, tenants, tail }: Scale): Promise<Built> {
+function readBuilt(marker: string): Built | null {
+  return existsSync(marker) ? (JSON.parse(readFileSync(marker, 'utf8')) as Built) : null;
+}
+
+function hashOfSources(): string {
+  const hash = createHash('sha256');
+  for (const room of ['core', 'host', 'adapters']) {
+    const root = fileURLToPath(new URL(`../../src/${room}`, import.meta.url));
+    const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).toSorted();
+    for (const name of names.filter((path) => /(?<!\.test)\.ts$/.test(path))) {
+      hash.update(name).update(readFileSync(join(root, name)));
+    }
+  }
+  return hash.digest('hex');
+}
+
+type Content = Omit<Built, 'writtenBy'>;
+
+function build(directory: string, { agents, held, tenants, tail }: Scale): Promise<Content> {
   const path = fileURLToPath(new URL('./build-journal-child.ts', import.meta.url));
   const child = fork(path, [directory, ...[agents, held, tenants, tail].map(String)]);
   return new Promise((resolve, reject) => {
-    let built: Built | null = null;
+    let built: Content | null = null;
     child.once('message', (message) => {
-      built = message as Built;
+      built = message as Content;
     });
     child.once('exit', (code) => {
       if (built) resolve(built);

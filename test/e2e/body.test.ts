@@ -1,15 +1,13 @@
 /** Requests as no client library sends them, byte by byte over real sockets. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SystemClock } from '../../src/adapters/clock.ts';
 import { openJournal } from '../../src/adapters/journals/open.ts';
 import { Host } from '../../src/host/host.ts';
 import { poolOptions } from '../../src/server/config/pool-options.ts';
+import { temporary } from '../contract/file-tools.ts';
 import { start, type TestServer, testConfig } from '../server/support.ts';
+import { type Answer, answersIn, answersOn, dial, post } from './line.ts';
 
 let server: TestServer;
 
@@ -17,66 +15,6 @@ beforeEach(async () => {
   server = await start();
 });
 afterEach(() => server.stop());
-
-interface Line {
-  readonly socket: Socket;
-  /** All that has come so far. */
-  text: string;
-  /** Resolves when the server has closed its side. */
-  readonly closed: Promise<void>;
-}
-
-function dial(allowHalfOpen = false): Line {
-  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen });
-  const line: Line = {
-    socket,
-    text: '',
-    closed: new Promise((resolve) => {
-      socket.on('end', () => resolve());
-      socket.on('close', () => resolve());
-    }),
-  };
-  socket.setEncoding('utf8').on('data', (text: string) => {
-    line.text += text;
-  });
-  socket.on('error', () => {});
-  onTestFinished(() => void socket.destroy());
-  return line;
-}
-
-interface Answer {
-  readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
-  readonly json: any;
-}
-
-/** The answers in a stream, each with a content-length. */
-function answersIn(text: string): Answer[] {
-  const answers: Answer[] = [];
-  for (let rest = Buffer.from(text); rest.length > 0; ) {
-    const head = /^HTTP\/1\.1 (\d{3}) [\s\S]*?\r\n\r\n/.exec(rest.toString('latin1'));
-    const length = Number(/content-length: (\d+)/i.exec(head?.[0] ?? '')?.[1]);
-    if (head === null || rest.length < head[0].length + length) break;
-    const body = rest.subarray(head[0].length, head[0].length + length).toString();
-    answers.push({ status: Number(head[1]), json: JSON.parse(body) });
-    rest = rest.subarray(head[0].length + length);
-  }
-  return answers;
-}
-
-async function answersOn(line: Line, count: number): Promise<Answer[]> {
-  for (let tries = 0; tries < 500; tries++) {
-    const answers = answersIn(line.text);
-    if (answers.length >= count) return answers;
-    await sleep(10);
-  }
-  throw new Error(`${count} answers were expected, but there came: ${line.text}`);
-}
-
-function post(path: string, body: string, ...headers: string[]): string {
-  const lines = [`POST ${path} HTTP/1.1`, 'host: x', 'content-type: application/json', ...headers];
-  return `${lines.join('\r\n')}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-}
 
 const lease = (tenant: string) => post('/v1/leases', JSON.stringify({ tenant }));
 const stats = async () => (await server.call('GET', '/v1/stats')).json;
@@ -89,7 +27,7 @@ async function register(count: number): Promise<void> {
 describe('pipelined requests', () => {
   test('are all answered, in their order', async () => {
     await register(100);
-    const line = dial();
+    const line = dial(server.port);
     line.socket.write(Array.from({ length: 100 }, (_, i) => lease(`guild-${i}`)).join(''));
     const answers = await answersOn(line, 100);
     expect(answers.map(({ json }) => json.leases[0].tenant)).toEqual(
@@ -99,7 +37,7 @@ describe('pipelined requests', () => {
 
   test('wait for one before them that waits', async () => {
     await register(1);
-    const line = dial();
+    const line = dial(server.port);
     const waiting = JSON.stringify({ tenant: 'b', wait_sec: 30 });
     line.socket.write(lease('a') + post('/v1/leases', waiting) + lease('c'));
     const [{ json }] = (await answersOn(line, 1)) as [Answer];
@@ -111,7 +49,7 @@ describe('pipelined requests', () => {
 
   test('before garbage never get the garbage’s answer', async () => {
     await register(1);
-    const line = dial();
+    const line = dial(server.port);
     line.socket.write(`${lease('a')}GARBAGE\r\n\r\n`);
     await line.closed;
     // The lease was granted. To be cut off says that this is not known; a 400 would deny it.
@@ -121,7 +59,7 @@ describe('pipelined requests', () => {
 
   test('behind a refused body do not run as a part of it', async () => {
     await register(1);
-    const line = dial();
+    const line = dial(server.port);
     const inner = lease('smuggled');
     line.socket.write(
       `POST /v1/leases HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n${inner}`,
@@ -136,10 +74,8 @@ describe('a client that has said all it will say', () => {
   /** On a disk an answer takes longer than the news that the client has closed its side. */
   beforeEach(async () => {
     await server.stop();
-    const directory = await mkdtemp(join(tmpdir(), 'remuda-body-'));
-    onTestFinished(() => rm(directory, { recursive: true, force: true }));
     const host = await Host.open({
-      journal: openJournal(`file:${directory}`),
+      journal: openJournal(`file:${await temporary()}`),
       clock: new SystemClock(),
       options: poolOptions(testConfig()),
     });
@@ -148,7 +84,7 @@ describe('a client that has said all it will say', () => {
 
   test('still gets its answer', async () => {
     await register(1);
-    const line = dial(true);
+    const line = dial(server.port, true);
     line.socket.end(lease('a'));
     const [answer] = await answersOn(line, 1);
     expect(answer).toMatchObject({ status: 201, json: { leases: [{ tenant: 'a' }] } });
@@ -157,7 +93,7 @@ describe('a client that has said all it will say', () => {
 
   test('gets all its answers', async () => {
     await register(3);
-    const line = dial(true);
+    const line = dial(server.port, true);
     line.socket.end(lease('a') + lease('b') + lease('c'));
     expect(await answersOn(line, 3)).toHaveLength(3);
     await line.closed;
@@ -165,7 +101,7 @@ describe('a client that has said all it will say', () => {
 
   test('in the middle of a body has asked for nothing', async () => {
     await register(1);
-    const line = dial(true);
+    const line = dial(server.port, true);
     line.socket.end(lease('a').slice(0, -3));
     await line.closed;
     expect(answersIn(line.text).every(({ status }) => status === 400)).toBe(true);
@@ -175,7 +111,7 @@ describe('a client that has said all it will say', () => {
 
 describe('a body that is too much', () => {
   test('is refused by its announcement, before it is sent', async () => {
-    const line = dial();
+    const line = dial(server.port);
     line.socket.write(
       'POST /v1/leases HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n',
     );
@@ -183,7 +119,7 @@ describe('a body that is too much', () => {
   });
 
   test('is refused although it would wait to be asked for', async () => {
-    const line = dial();
+    const line = dial(server.port);
     line.socket.write(
       'POST /v1/leases HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 2000000\r\n\r\n',
     );
@@ -197,7 +133,7 @@ describe('a body that is too much', () => {
     ['a size beyond all numbers', 'ffffffffffffffffff\r\n{}\r\n0\r\n\r\n'],
   ])('in broken chunks: %s', async (_, chunks) => {
     await register(1);
-    const line = dial();
+    const line = dial(server.port);
     line.socket.write(
       `POST /v1/leases HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${chunks}`,
     );
@@ -208,7 +144,7 @@ describe('a body that is too much', () => {
 
   test('in honest chunks, a byte each, is as good as any', async () => {
     await register(1);
-    const line = dial();
+    const line = dial(server.port);
     const chunks = [...'{"tenant":"a"}'].map((byte) => `1\r\n${byte}\r\n`).join('');
     line.socket.write(
       `POST /v1/leases HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`,
@@ -221,7 +157,7 @@ describe('many who never finish a request', () => {
   test('keep nobody else from being served', async () => {
     await register(10);
     const lines = Array.from({ length: 500 }, (_, i) => {
-      const line = dial();
+      const line = dial(server.port);
       const whole = lease(`slow-${i}`);
       line.socket.write(whole.slice(0, 20 + (i % (whole.length - 21))));
       return line;

@@ -1,5 +1,6 @@
 /** A client that tells an answer from no answer: a lost connection rejects. */
 import { Agent, request } from 'node:http';
+import { onTestFinished } from 'vitest';
 
 export interface Reply {
   readonly status: number;
@@ -70,6 +71,13 @@ export class Client {
   close(): void {
     this.#agent.destroy();
   }
+}
+
+/** One that closes its connections when the test is over. */
+export function clientOf(url: string, connections?: number): Client {
+  const client = new Client(url, connections);
+  onTestFinished(() => client.close());
+  return client;
 }
 
 /** Calls `work` for every item, so many at a time. */

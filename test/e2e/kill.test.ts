@@ -5,14 +5,14 @@
  *   REMUDA_KILL_ROUNDS=50 npm test -- test/e2e/kill.test.ts
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { FileJournal, type JournalReport } from '../../src/adapters/journals/file.ts';
-import { Client } from './client.ts';
+import { temporary } from '../contract/file-tools.ts';
+import { clientOf } from './client.ts';
 import { checkAgainst } from './kill/check.ts';
 import { Ledger } from './kill/ledger.ts';
 import { Load } from './kill/load.ts';
@@ -74,8 +74,7 @@ async function verify(data: string): Promise<JournalReport> {
 test(
   `kill -9 under load, ${ROUNDS} times: what was acknowledged is there`,
   async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'remuda-kill-'));
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const directory = await temporary();
     const data = join(directory, 'data');
     const config = join(directory, 'config.yaml');
     writeFileSync(config, CONFIG);
@@ -94,9 +93,7 @@ test(
       const startedAt = performance.now();
       const { server, url } = await ServerProcess.start(args, { cwd: directory });
       starts.push(performance.now() - startedAt);
-      const client = new Client(url);
-      await checkAgainst(client, ledger);
-      client.close();
+      await checkAgainst(clientOf(url), ledger);
       expect(ledger.faults).toEqual([]);
       if (life > ROUNDS) {
         server.signal('SIGTERM');

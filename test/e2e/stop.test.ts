@@ -1,27 +1,15 @@
 /** SIGTERM: whatever was accepted is answered, and whatever was not answered did not happen. */
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
-import { Client } from './client.ts';
+import { expect, test } from 'vitest';
+import { temporary } from '../contract/file-tools.ts';
+import { type Client, clientOf } from './client.ts';
 import { checkAgainst } from './kill/check.ts';
 import { Ledger } from './kill/ledger.ts';
 import { Load } from './kill/load.ts';
 import { ServerProcess } from './server-process.ts';
 
-async function journal(): Promise<string[]> {
-  const directory = await mkdtemp(join(tmpdir(), 'remuda-stop-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  return ['--data', join(directory, 'data'), '--log.file='];
-}
-
-function clientOf(url: string, connections?: number): Client {
-  const client = new Client(url, connections);
-  onTestFinished(() => client.close());
-  return client;
-}
+const serveOn = (data: string): string[] => ['--data', data, '--log.file='];
 
 /** Whether a new connection is let in. */
 function isLetIn(url: string): Promise<boolean> {
@@ -55,7 +43,7 @@ async function expectNothingUnanswered(client: Client, ledger: Ledger): Promise<
 }
 
 test('under load: no reply is lost, nobody new is let in, 0', async () => {
-  const args = await journal();
+  const args = serveOn(await temporary());
   const { server, url } = await ServerProcess.start(args);
   const ledger = new Ledger();
   const load = new Load(url, ledger, Math.random, 1);
@@ -91,7 +79,7 @@ test('under load: no reply is lost, nobody new is let in, 0', async () => {
 });
 
 test('with those who wait: each is answered, and keeps its place', async () => {
-  const args = await journal();
+  const args = serveOn(await temporary());
   const { server, url } = await ServerProcess.start(args);
   const client = clientOf(url, 200);
   await client.call('POST', '/v1/agents', { agent_id: 'only' });
@@ -134,7 +122,7 @@ test('with those who wait: each is answered, and keeps its place', async () => {
 });
 
 test('twice under load: 1 at once, and nothing acknowledged is lost', async () => {
-  const args = await journal();
+  const args = serveOn(await temporary());
   const { server, url } = await ServerProcess.start(args);
   const ledger = new Ledger();
   const load = new Load(url, ledger, Math.random, 1);
