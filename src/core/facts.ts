@@ -375,10 +375,8 @@ export class Facts {
     const { queue, freed } = this.#state;
     if (queue.length === 0) return;
     queue.afterHolding(tenant);
-    // Its groups may have fallen behind some of those from whom they withheld agents.
-    if (queue.groups > 0 && queue.ticketsOf(tenant).some((ticket) => ticket.count > 1)) {
-      freed.everything = true;
-    }
+    // It may have fallen behind, or passed, a group: who withholds agents from whom has changed.
+    if (queue.groups > 0 && queue.ticketsOf(tenant).length > 0) freed.everything = true;
   }
 
   #freed(agent: number): void {

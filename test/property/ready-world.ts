@@ -6,6 +6,7 @@ import { AgentTable } from '../../src/core/agents.ts';
 import { Hosts } from '../../src/core/hosts.ts';
 import { type Profile, Profiles, type Requirement } from '../../src/core/profiles.ts';
 import { ReadyIndex } from '../../src/core/ready-index.ts';
+import { classOf, idleOfClass } from '../../src/core/score.ts';
 import type { Selection, Tier } from '../../src/core/words.ts';
 
 const MINUTE = 60_000;
@@ -204,6 +205,16 @@ export class ReadyWorld {
     const { grants } = this.plain.get(agent) as Plain;
     const recent = grants.filter((at) => Math.floor(at / 1000) * 1000 > this.now - DAY).length;
     return [this.#agents.leases24h(agent, this.now), recent];
+  }
+
+  /** Health and recent load as the index files a free agent; idle time is brought up lazily. */
+  filedAs(agent: number): [index: number, plain: number] | null {
+    const { health } = this.plain.get(agent) as Plain;
+    const filed = this.#agents.readyClass(agent);
+    if (filed === -1) return null;
+    const [, recent] = this.leases24h(agent);
+    const load = recent < 5 ? 2 : recent < 10 ? 1 : 0;
+    return [filed - idleOfClass(filed), classOf(health, load, 0)];
   }
 
   #points({ health, profile, lastUsedAt, grants }: Plain): number {

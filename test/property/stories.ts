@@ -138,6 +138,20 @@ export const STORIES: readonly Story[] = [
     ],
   },
   {
+    title: 'a tenant that has lost a lease goes before a group of equal rank',
+    options: NO_RECLAIM,
+    agents: [agent('a'), agent('b')],
+    told: [
+      [0, lease('t5')],
+      [0, lease('x')],
+      [0, lease('t5', { reuse: false })],
+      [0, { type: 'drain_agent', agent: 'a' }],
+      [0, lease('g', { count: 2 })],
+      [1, release(1)],
+      [2, report(0, 'idle')],
+    ],
+  },
+  {
     title: 'a better-ranked request of another kind goes before the second of a kind',
     options: NO_RECLAIM,
     agents: [agent('a', { slots: 2, tools: ['m'] })],
