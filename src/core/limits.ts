@@ -50,7 +50,7 @@ export const PRESSURE_RECHECK_MS = 30_000;
 /** How often those who wait are checked for a lease that has become reclaimable. */
 export const RECLAIM_RECHECK_MS = 1_000;
 
-/** The brief's window for an agent's recent load. */
+/** The window in which an agent's recent load is counted. */
 export const LOAD_WINDOW_MS = 24 * 3_600_000;
 /** Leases in the window below which an agent gets 10, or 5, load points. */
 export const LIGHT_LOAD = 5;

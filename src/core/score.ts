@@ -1,5 +1,5 @@
 /**
- * The points by which a free agent is chosen, as the pooling brief gives them: 100 + health
+ * The points by which a free agent is chosen: 100 + health
  * 40/20/0 + tier 30/20/10 + idle minutes 20/15/10/5 + leases in the last 24 hours 10/5/0.
  *
  * An agent's health, idle time and load fall into classes; agents of one class have equal points.

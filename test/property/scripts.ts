@@ -34,7 +34,7 @@ export interface Known {
   readonly leases: readonly { readonly id: string; readonly token: number }[];
   readonly live: readonly { readonly id: string; readonly token: number }[];
   readonly tickets: number;
-  readonly agents: readonly { readonly agentId: string }[];
+  readonly agents: readonly Omit<AgentSpec, 'memberships'>[];
 }
 
 export interface Script {
@@ -169,6 +169,12 @@ const ofAgent = <T extends object>(
     return making(agentId, rest);
   });
 
+function specOf(agent: Known['agents'][number], memberships: readonly string[]): AgentSpec {
+  const { agentId, specialization, tools, tier, slots, costPerHour, labels, credential } = agent;
+  const spec = { agentId, specialization, tools, tier, slots, costPerHour, labels, credential };
+  return defined({ ...spec, protected: agent.protected, memberships });
+}
+
 const type = <T extends string>(name: T) => fc.constant(name);
 
 const make: fc.Arbitrary<Step['make']> = fc.oneof(
@@ -188,6 +194,19 @@ const make: fc.Arbitrary<Step['make']> = fc.oneof(
     arbitrary: fixed(
       fc.record({ type: type('register'), agents: fc.array(spec, { minLength: 1, maxLength: 2 }) }),
     ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(index, fc.subarray(TENANTS))
+      .map(([pick, memberships]) => ({ agents }: Known): Command => {
+        // Word for word, as a runner does that starts again.
+        const known = agents[pick % Math.max(1, agents.length)];
+        return {
+          type: 'register',
+          agents: known === undefined ? [] : [specOf(known, memberships)],
+        };
+      }),
   },
   {
     weight: 3,
@@ -282,7 +301,7 @@ const script: fc.Arbitrary<Script> = fc.record({
 export class Ids implements Known {
   readonly leases: { id: string; token: number }[] = [];
   live: { id: string; token: number }[] = [];
-  agents: { agentId: string }[] = [];
+  agents: Omit<AgentSpec, 'memberships'>[] = [];
   tickets = 0;
 
   note(events: readonly Event[]): void {
@@ -296,7 +315,13 @@ export class Ids implements Known {
       } else if (event.type === 'lease_ended') {
         this.live = this.live.filter(({ id }) => id !== event.lease);
       } else if (event.type === 'agent_registered') {
-        this.agents.push({ agentId: event.agent });
+        const { type: _type, at: _at, agent: agentId, ...spec } = event;
+        this.agents.push({ agentId, ...spec });
+      } else if (event.type === 'agent_updated') {
+        const { type: _type, at: _at, agent: agentId, ...changes } = event;
+        this.agents = this.agents.map((each) =>
+          each.agentId === agentId ? { ...each, ...changes } : each,
+        );
       } else if (event.type === 'agent_retired') {
         this.agents = this.agents.filter(({ agentId }) => agentId !== event.agent);
       } else if (event.type === 'ticket_queued') {
