@@ -15,6 +15,7 @@ const SOURCE = path.join(ROOT, 'src');
 /** Which rooms a room may import. The tsconfig references of the rooms say the same. */
 const ALLOWED = {
   core: [],
+  agent: [],
   protocol: ['core'],
   host: ['core'],
   adapters: ['host', 'core'],

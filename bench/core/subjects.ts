@@ -1,12 +1,12 @@
 /** The subjects of the core benchmark: each takes the same work, one pair at a time. */
 import genericPool from 'generic-pool';
 import { Pool as TarnPool } from 'tarn';
-import type { LeaseCommand, ReleaseCommand } from '../../src/core/command.ts';
+import type { Command, LeaseCommand, ReleaseCommand } from '../../src/core/command.ts';
 import { DEFAULT_OPTIONS } from '../../src/core/options.ts';
-import { Pool } from '../../src/core/pool.ts';
+import { FRAME, Pool } from '../../src/core/pool.ts';
 import { type NaiveAgent, NaivePool } from './naive-pool.ts';
 
-export type Subject = 'remuda' | 'generic-pool' | 'tarn' | 'naive';
+export type Subject = 'remuda' | 'remuda-single' | 'generic-pool' | 'tarn' | 'naive';
 
 export interface Setup {
   readonly agents: number;
@@ -22,7 +22,7 @@ export interface Round {
 }
 
 const BUSY_SHARE = 0.6;
-const BATCH = 1_000;
+const BATCH = 256;
 const START = 1_760_000_000_000;
 /** Virtual time between two pairs: a thousand pairs a second. */
 const STEP_MS = 1;
@@ -54,7 +54,9 @@ export async function makeSubject(
   const setup = { agents, tenants, busyShare: BUSY_SHARE };
   switch (subject) {
     case 'remuda':
-      return { setup, round: remuda(agents, tenants) };
+      return { setup, round: remuda(agents, tenants, FRAME / 2) };
+    case 'remuda-single':
+      return { setup, round: remuda(agents, tenants, 1) };
     case 'naive':
       return { setup, round: naive(agents) };
     case 'generic-pool':
@@ -64,7 +66,7 @@ export async function makeSubject(
   }
 }
 
-function remuda(agents: number, tenants: number): () => Promise<Round> {
+function remuda(agents: number, tenants: number, pairsAFrame: number): () => Promise<Round> {
   const pool = new Pool(DEFAULT_OPTIONS);
   const draw = random();
   let now = START;
@@ -136,11 +138,21 @@ function remuda(agents: number, tenants: number): () => Promise<Round> {
       const requests = slots.map(() => request(draw(tenants)));
       const ids = new Array<string>(slots.length);
       const startedAt = performance.now();
-      for (let i = 0; i < slots.length; i++) {
-        pool.execute(releases[i] as ReleaseCommand, now);
-        ids[i] = grant(requests[i] as LeaseCommand);
+      for (let from = 0; from < slots.length; from += pairsAFrame) {
+        const end = Math.min(from + pairsAFrame, slots.length);
+        if (pairsAFrame > 1) {
+          const frame: Command[] = [];
+          for (let i = from; i < end; i++) {
+            frame.push(releases[i] as ReleaseCommand, requests[i] as LeaseCommand);
+          }
+          pool.prepare(frame);
+        }
+        for (let i = from; i < end; i++) {
+          pool.execute(releases[i] as ReleaseCommand, now);
+          ids[i] = grant(requests[i] as LeaseCommand);
+          now += STEP_MS;
+        }
         events += pool.takeEvents().length;
-        now += STEP_MS;
       }
       ms += performance.now() - startedAt;
       pairs += slots.length;

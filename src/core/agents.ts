@@ -150,6 +150,17 @@ export class AgentTable {
     this.credentials[agent] = undefined;
   }
 
+  /** Reads the rows and the entries of the names, so that they are loaded. */
+  touch(agents: Int32Array, count: number): number {
+    const i32 = this.#i32;
+    let read = 0;
+    for (let i = 0; i < count; i++) {
+      const at = agents[i] * WORDS;
+      read ^= i32[at] ^ i32[at + HOST];
+    }
+    return read ^ this.names.touchEntries(agents, count);
+  }
+
   profile(agent: number): Profile {
     return this.#profiles[this.#i32[agent * WORDS + PROFILE]];
   }

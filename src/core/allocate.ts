@@ -6,29 +6,19 @@
  * it wants changes nothing.
  */
 import type { LeaseCommand } from './command.ts';
-import { type Context, plural, refuse } from './context.ts';
+import { type Context, refuse } from './context.ts';
 import { explain } from './explain.ts';
-import type { NewLease } from './leases.ts';
-import { INVITES_OFFERED } from './limits.ts';
-import type { Explanation, Granted, LeaseView, Queued, Refusal } from './outcome.ts';
-import {
-  DRAINING,
-  mismatch,
-  OFFLINE,
-  type Profile,
-  type Requirement,
-  UNHEALTHY,
-} from './profiles.ts';
+import { give, reusable, reuse } from './give.ts';
+import type { Explanation, Granted, Queued, Refusal } from './outcome.ts';
+import type { Profile, Requirement } from './profiles.ts';
 import type { Place } from './queue.ts';
 import { findReclaimable } from './reclaim.ts';
+import { describe, exceedsLimit, lacksCapability, notInstalled } from './refusals.ts';
 import { NONE } from './rows.ts';
-import { type Find, findAgents, type Wish, withheldFrom } from './search.ts';
+import { findAgents, NO_HOSTS, type Wish, withheldFrom } from './search.ts';
 import { rankOf, type Ticket } from './tickets.ts';
-import { leaseView, ticketView } from './views.ts';
-import { PRIORITIES } from './words.ts';
-
-const DEFAULT_PURPOSE = 'general';
-const NO_HOSTS: ReadonlySet<number> = new Set();
+import { ticketView } from './views.ts';
+import { DEFAULT_PURPOSE, PRIORITIES } from './words.ts';
 
 export function lease(
   context: Context,
@@ -60,9 +50,6 @@ export function lease(
 function decide(context: Context, command: LeaseCommand, now: number): Granted | Queued | Refusal {
   const { state } = context;
   const requirement = state.profiles.requirement(command);
-  state.tenants.warmUp(command.tenant);
-  state.leases.warmUpNext();
-  state.ready.warmUp(requirement);
   const hosts = command.near === undefined ? NO_HOSTS : hostsOf(context, command.near);
   if (hosts instanceof Map) return unknownLeases(hosts);
   const count = command.count ?? 1;
@@ -101,239 +88,10 @@ function decide(context: Context, command: LeaseCommand, now: number): Granted |
     command.explain === true ? explain(state, wish, enough ? first : NONE, now) : undefined;
 
   if (!enough) return wait(context, command, requirement, priority, explanation, now);
-  return grant(context, command, wish, priority, found, victims, explanation, now);
+  return give(context, command, wish, priority, found, victims, explanation, now);
 }
 
 const NOBODY: readonly number[] = [];
-
-function grant(
-  context: Context,
-  command: LeaseCommand,
-  { requirement, tenant }: Wish,
-  priority: number,
-  found: readonly Find[],
-  victims: readonly number[],
-  explanation: Explanation | undefined,
-  now: number,
-): Granted {
-  const { state } = context;
-  const { leases, tenants } = state;
-  const how = found.length > 0 ? found[0].how : 'reclaim';
-  const agents: number[] = [];
-  for (const find of found) agents.push(find.agent);
-  for (const row of victims) agents.push(leases.agent(row));
-  if (command.dryRun !== true) for (const row of victims) context.end(row, 'reclaimed', now);
-
-  const purpose = command.purpose ?? DEFAULT_PURPOSE;
-  const { idleTimeoutMs } = leases.purposes.options(purpose);
-  const endsAt =
-    command.lifetimeMs === undefined ? Number.POSITIVE_INFINITY : now + command.lifetimeMs;
-  const views: LeaseView[] = [];
-  // Asked before the first grant, which may push another binding of the tenant out.
-  const warmth = agents.map((agent) => tenant !== NONE && tenants.isWarm(tenant, agent));
-  for (let i = 0; i < agents.length; i++) {
-    const agent = agents[i];
-    const warm = warmth[i];
-    const lease: NewLease = {
-      tenant: command.tenant,
-      agent,
-      token: context.nextToken(),
-      purpose,
-      priority,
-      warm,
-      idleTimeoutMs,
-      endsAt,
-      requirement,
-      metadata: command.metadata,
-    };
-    views.push(
-      command.dryRun === true
-        ? preview(context, lease, now)
-        : leaseView(state, context.grant(lease, tenant, null, now)),
-    );
-  }
-  return granted(views, false, !warmth.includes(false), how, command.dryRun === true, explanation);
-}
-
-function granted(
-  leases: readonly LeaseView[],
-  reused: boolean,
-  warm: boolean,
-  how: Granted['how'],
-  dryRun: boolean,
-  explanation: Explanation | undefined,
-): Granted {
-  const outcome: Granted = { outcome: 'granted', leases, reused, warm, how, dryRun };
-  return explanation === undefined ? outcome : { ...outcome, explain: explanation };
-}
-
-/** A lease as it would be; it has no id and no token. */
-function preview({ state }: Context, lease: NewLease, now: number): LeaseView {
-  const endpoint = state.agents.endpoint(lease.agent);
-  return {
-    leaseId: '',
-    tenant: lease.tenant,
-    agentId: state.agents.names.name(lease.agent),
-    purpose: lease.purpose,
-    tools: lease.requirement.tools,
-    state: 'allocated',
-    token: 0,
-    warm: lease.warm,
-    allocatedAt: now,
-    lastActivityAt: now,
-    idleTimeoutMs: lease.idleTimeoutMs,
-    expiresAt: Math.min(now + lease.idleTimeoutMs, lease.endsAt),
-    metadata: lease.metadata ?? {},
-    ...(endpoint !== undefined && { endpoint }),
-  };
-}
-
-/** The tenant's own leases that would do, the most recently active first, if there are enough. */
-function reusable(
-  { state }: Context,
-  command: LeaseCommand,
-  requirement: Requirement,
-  tenant: number,
-  count: number,
-): number[] | null {
-  const { agents, leases, tenants } = state;
-  const purpose = command.purpose ?? DEFAULT_PURPOSE;
-  const rows: number[] = [];
-  for (let row = tenants.leaseHead(tenant); row !== NONE; row = leases.nextOfTenant(row)) {
-    const agent = leases.agent(row);
-    const availability = agents.availability(agent);
-    if (availability === OFFLINE || availability === DRAINING || availability === UNHEALTHY) {
-      continue;
-    }
-    if (leases.purpose(row) !== purpose) continue;
-    if (mismatch(agents.profile(agent), requirement) === null) rows.push(row);
-  }
-  if (rows.length < count) return null;
-  rows.sort((a, b) => leases.activitySequence(b) - leases.activitySequence(a));
-  return rows.slice(0, count);
-}
-
-function reuse(
-  context: Context,
-  command: LeaseCommand,
-  requirement: Requirement,
-  rows: readonly number[],
-  now: number,
-): Granted {
-  const { state, facts, counters } = context;
-  const { leases } = state;
-  const dryRun = command.dryRun === true;
-  let explanation: Explanation | undefined;
-  if (command.explain === true) {
-    const tenant = leases.tenant(rows[0]);
-    const wish = { requirement, tenant, count: rows.length, hosts: NO_HOSTS, withheld: null };
-    explanation = explain(state, wish, leases.agent(rows[0]), now);
-  }
-  if (!dryRun) {
-    counters.reused++;
-    // Asking for it is a sign of life: it must not time out under the tenant's hands.
-    for (const row of rows) facts.leaseReported(row, leases.state(row), now);
-  }
-  const views = rows.map((row) => leaseView(state, row));
-  return granted(views, true, true, 'reused', dryRun, explanation);
-}
-
-function lacksCapability(
-  { state }: Context,
-  requirement: Requirement,
-  count: number,
-): Refusal | null {
-  const able = requirement.profiles.reduce((sum, profile) => sum + profile.agents, 0);
-  if (able >= count) return null;
-  const wanted = describe(requirement);
-  if (able > 0) {
-    return refuse(
-      'NO_SUCH_CAPABILITY',
-      `${count} agents at once were asked for, but only ${plural(able, 'agent')}${wanted} ` +
-        `${able === 1 ? 'is' : 'are'} registered.`,
-    );
-  }
-  return refuse(
-    'NO_SUCH_CAPABILITY',
-    state.agents.size === 0
-      ? 'No agents are registered yet. Register some, for example with `remuda agents import`.'
-      : `No registered agent could ever serve this: there is none${wanted}.`,
-  );
-}
-
-function describe(requirement: Requirement): string {
-  const { specialization, minTier, maxCostPerHour } = requirement.demand;
-  const parts: string[] = [];
-  if (specialization !== undefined) parts.push(`specialization "${specialization}"`);
-  if (requirement.tools.length > 0) {
-    parts.push(`${requirement.tools.length === 1 ? 'tool' : 'tools'} ${list(requirement.tools)}`);
-  }
-  if (minTier !== undefined) parts.push(`tier ${minTier} or better`);
-  if (maxCostPerHour !== undefined) parts.push(`a cost of at most ${maxCostPerHour} an hour`);
-  return parts.length === 0 ? '' : ` with ${parts.join(', ')}`;
-}
-
-function list(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(', ');
-}
-
-/** What is queued counts too: a ticket must be able to be granted when its turn comes. */
-function exceedsLimit({ state }: Context, tenant: number, count: number): Refusal | null {
-  const limit = state.options.maxAgentsPerTenant;
-  const held = tenant === NONE ? 0 : state.tenants.held(tenant);
-  const wanted = tenant === NONE ? 0 : state.tenants.wanted(tenant);
-  if (held + wanted + count <= limit) return null;
-  const waiting = wanted === 0 ? '' : ` and waits for ${wanted} more`;
-  return refuse(
-    'TENANT_AT_LIMIT',
-    `The tenant holds ${plural(held, 'agent')}${waiting}; with ${count} more it would exceed ` +
-      `its limit of ${limit} (pool.max_agents_per_tenant). Release a lease first.`,
-  );
-}
-
-function notInstalled(
-  { state }: Context,
-  requirement: Requirement,
-  tenant: number,
-  count: number,
-): Refusal | null {
-  if (!state.membersOnly) return null;
-  const { agents, memberships } = state;
-  let members = 0;
-  for (const agent of memberships.agentsOf(tenant)) {
-    if (mismatch(agents.profile(agent), requirement) === null) members++;
-  }
-  if (members >= count) return null;
-  const invites = invitable(state, requirement, tenant).map((agent) => ({
-    agentId: agents.names.name(agent),
-    inviteUrl: agents.labels[agent].invite_url ?? null,
-  }));
-  return refuse(
-    'AGENT_NOT_INSTALLED',
-    `${plural(members, 'agent')} that could serve this ${members === 1 ? 'is a member' : 'are members'} ` +
-      `of the tenant, ${count} ${count === 1 ? 'is' : 'are'} needed. Invite one of those listed.`,
-    { invites },
-  );
-}
-
-/** Agents that the tenant could invite: those with the fewest memberships first. */
-function invitable(state: Context['state'], requirement: Requirement, tenant: number): number[] {
-  const { agents, memberships } = state;
-  const best: number[] = [];
-  const before = (a: number, b: number) =>
-    memberships.tenantsOf(a).size - memberships.tenantsOf(b).size || a - b;
-  for (let agent = 0; agent < agents.names.end; agent++) {
-    if (!agents.names.has(agent) || memberships.has(agent, tenant)) continue;
-    if (mismatch(agents.profile(agent), requirement) !== null) continue;
-    if (agents.isRetiring(agent)) continue;
-    best.push(agent);
-    if (best.length > INVITES_OFFERED * 4) {
-      best.sort(before);
-      best.length = INVITES_OFFERED;
-    }
-  }
-  return best.sort(before).slice(0, INVITES_OFFERED);
-}
 
 /** Somebody waits for the same agents who would be served before this request. */
 function othersFirst(

@@ -18,6 +18,12 @@ export function parseLeaseId(id: string): { row: number; generation: number } | 
   return row < 0 || generation < 0 ? null : { row, generation };
 }
 
+/** The row alone, or -1; the generation is not looked at. */
+export function parseLeaseRow(id: string): number {
+  const dash = id.indexOf('-', LEASE.length);
+  return id.startsWith(LEASE) && dash !== -1 ? digits(id, LEASE.length, dash) : -1;
+}
+
 export function ticketId(number: number): string {
   return `${TICKET}${number}`;
 }

@@ -8,6 +8,7 @@
 import type { AgentTable } from './agents.ts';
 import { assert } from './assert.ts';
 import { EndedRows } from './ended-rows.ts';
+import { HeldRequirements } from './held-requirements.ts';
 import { leaseId, parseLeaseId } from './ids.ts';
 import { MAX_LEASES } from './limits.ts';
 import type { Requirement } from './profiles.ts';
@@ -50,13 +51,9 @@ const NEXT_OF_AGENT = 22;
 const PREVIOUS_OF_AGENT = 23;
 const NEXT_IDLE = 24;
 const PREVIOUS_IDLE = 25;
-
-const REFERENCES = 4;
-const REQUIREMENT = 0;
-const METADATA = 1;
-/** Whose an ended lease was: by name, since both rows may serve others by now. */
-const ENDED_TENANT = 2;
-const ENDED_AGENT = 3;
+const REQUIREMENT = 26;
+/** Of an ended lease: its number among the ended ones. */
+const ENDED_NUMBER = 27;
 
 // Bits of the word BITS.
 const STATE_MASK = 7;
@@ -64,6 +61,8 @@ const REASON_SHIFT = 3;
 const REASON_MASK = 15;
 const WARM_BIT = 128;
 const PRIORITY_SHIFT = 8;
+const PRIORITY_MASK = 3;
+const METADATA_BIT = 1024;
 
 // Indices into LEASE_STATES.
 export const ALLOCATED = 0;
@@ -96,16 +95,15 @@ export class LeaseTable {
   readonly purposes: Purposes;
   #i32: Int32Array;
   #f64: Float64Array;
-  /** What is not a number, side by side: see the offsets REQUIREMENT … ENDED_AGENT. */
-  readonly #references: (Requirement | Metadata | string | undefined)[] = [];
+  readonly #requirements = new HeldRequirements();
+  /** By row: few leases have any. */
+  readonly #metadata = new Map<number, Metadata>();
   #capacity = 64;
   #rows = 0;
   readonly #ended: EndedRows;
   /** Live leases by index into LEASE_STATES. */
   readonly byState: Int32Array = new Int32Array(5);
   #activitySequence = 0;
-  /** What warming up has read: kept, so that the reading is not optimized away. */
-  #touched = 0;
   #idRow = NONE;
   #idGeneration = NONE;
   #id = '';
@@ -131,7 +129,7 @@ export class LeaseTable {
 
   /** The row that the next `add` will take. */
   nextRow(): number {
-    const { reusable } = this.#ended;
+    const reusable = this.#ended.reusable(0);
     return reusable === NONE ? this.#rows : reusable;
   }
 
@@ -149,10 +147,11 @@ export class LeaseTable {
       this.#rows++;
       this.#i32[at + GENERATION] = 0;
       this.#f64[row * DOUBLES + LOOK_AT] = Number.POSITIVE_INFINITY;
-      this.#references.push(undefined, undefined, undefined, undefined);
     } else {
       this.#ended.shift();
       this.purposes.drop(this.#i32[at + PURPOSE]);
+      this.#requirements.drop(this.#i32[at + REQUIREMENT]);
+      if (this.#i32[at + BITS] & METADATA_BIT) this.#metadata.delete(row);
     }
     const i32 = this.#i32;
     const f64 = this.#f64;
@@ -170,40 +169,44 @@ export class LeaseTable {
     i32[at + IDLE_TIMEOUT] = lease.idleTimeoutMs;
     i32[at + NEXT_IDLE] = NONE;
     i32[at + PREVIOUS_IDLE] = NONE;
-    this.#references[row * REFERENCES + REQUIREMENT] = lease.requirement;
-    this.#references[row * REFERENCES + METADATA] = lease.metadata;
+    i32[at + REQUIREMENT] = this.#requirements.hold(lease.requirement);
+    if (lease.metadata !== undefined) this.#keepMetadata(row, lease.metadata);
     this.byState[ALLOCATED]++;
     this.#linkToTenant(row, tenant);
     this.#linkToAgent(row, lease.agent);
     return row;
   }
 
-  /**
-   * Starts loading the lines that ending a lease will need. They lie far apart, and waiting for
-   * them one after the other would take longer than all the rest.
-   */
-  warmUp(row: number): void {
-    const at = row * WORDS;
-    const tenant = this.#i32[at + TENANT];
-    const agent = this.#i32[at + AGENT];
-    this.#touched ^=
-      this.#i32[at + NEXT_IDLE] ^ this.#tenants.held(tenant) ^ this.#agents.used(agent);
-    if (this.#references[row * REFERENCES] === this.#tenants.names.name(tenant)) this.#touched++;
-    if (this.#references[row * REFERENCES] === this.#agents.names.name(agent)) this.#touched++;
+  /** Reads the rows, so that they are loaded. */
+  touch(rows: Int32Array, count: number): number {
+    const i32 = this.#i32;
+    let read = 0;
+    for (let i = 0; i < count; i++) {
+      const at = rows[i] * WORDS;
+      read ^= i32[at] ^ i32[at + NEXT_IDLE];
+    }
+    return read;
   }
 
-  /** The same for the row that the next grant will take. */
-  warmUpNext(): void {
-    const row = this.nextRow();
-    if (row >= this.#rows) return;
-    this.#touched ^= this.#i32[row * WORDS] ^ this.#i32[row * WORDS + NEXT_IDLE];
+  /** The tenants and agents of leases. */
+  partners(rows: Int32Array, count: number, tenants: Int32Array, agents: Int32Array): void {
+    const i32 = this.#i32;
+    for (let i = 0; i < count; i++) {
+      const at = rows[i] * WORDS;
+      tenants[i] = i32[at + TENANT];
+      agents[i] = i32[at + AGENT];
+    }
+  }
+
+  /** The row that the grant after `ahead` others will take, or NONE where it will be a new one. */
+  reusedRow(ahead: number): number {
+    return this.#ended.reusable(ahead);
   }
 
   /** Ends a live lease. `reason` is an index into END_REASONS. */
   finish(row: number, reason: number, now: number): void {
-    const references = row * REFERENCES;
-    this.#references[references + ENDED_TENANT] = this.#tenants.names.name(this.tenant(row));
-    this.#references[references + ENDED_AGENT] = this.#agents.names.name(this.agent(row));
+    const tenant = this.#tenants.names.name(this.tenant(row));
+    const agent = this.#agents.names.name(this.agent(row));
     this.byState[this.state(row)]--;
     const at = row * WORDS + BITS;
     this.#i32[at] = (this.#i32[at] & ~STATE_MASK) | RELEASED | (reason << REASON_SHIFT);
@@ -211,7 +214,7 @@ export class LeaseTable {
     this.#unlinkFromTenant(row);
     this.#unlinkFromAgent(row);
     this.purposes.end(this.#i32[row * WORDS + PURPOSE]);
-    this.#ended.push(row);
+    this.#i32[row * WORDS + ENDED_NUMBER] = this.#ended.push(row, tenant, agent);
   }
 
   /** The lease goes on with another agent, from the start of its life cycle. */
@@ -254,7 +257,7 @@ export class LeaseTable {
   }
 
   priority(row: number): number {
-    return this.#i32[row * WORDS + BITS] >> PRIORITY_SHIFT;
+    return (this.#i32[row * WORDS + BITS] >> PRIORITY_SHIFT) & PRIORITY_MASK;
   }
 
   generation(row: number): number {
@@ -293,13 +296,13 @@ export class LeaseTable {
 
   tenantName(row: number): string {
     return this.state(row) === RELEASED
-      ? (this.#references[row * REFERENCES + ENDED_TENANT] as string)
+      ? this.#ended.tenant(this.#i32[row * WORDS + ENDED_NUMBER])
       : this.#tenants.names.name(this.tenant(row));
   }
 
   agentName(row: number): string {
     return this.state(row) === RELEASED
-      ? (this.#references[row * REFERENCES + ENDED_AGENT] as string)
+      ? this.#ended.agent(this.#i32[row * WORDS + ENDED_NUMBER])
       : this.#agents.names.name(this.agent(row));
   }
 
@@ -346,11 +349,11 @@ export class LeaseTable {
   }
 
   requirement(row: number): Requirement {
-    return this.#references[row * REFERENCES + REQUIREMENT] as Requirement;
+    return this.#requirements.get(this.#i32[row * WORDS + REQUIREMENT]);
   }
 
   metadata(row: number): Metadata | undefined {
-    return this.#references[row * REFERENCES + METADATA] as Metadata | undefined;
+    return this.#i32[row * WORDS + BITS] & METADATA_BIT ? this.#metadata.get(row) : undefined;
   }
 
   nextOfTenant(row: number): number {
@@ -428,23 +431,16 @@ export class LeaseTable {
       i32[at + PREVIOUS_IDLE] = NONE;
       this.#activitySequence = Math.max(this.#activitySequence, columns.activity_sequence[row]);
       f64[row * DOUBLES + LOOK_AT] = Number.POSITIVE_INFINITY;
-      const references: (Requirement | Metadata | string | undefined)[] = [
-        requirement(row),
-        metadata(row),
-        undefined,
-        undefined,
-      ];
-      if (this.state(row) === RELEASED) {
-        this.purposes.end(i32[at + PURPOSE]);
-        const { tenant, agent } = endedNames(row);
-        references[ENDED_TENANT] = tenant;
-        references[ENDED_AGENT] = agent;
-      } else {
-        order.push(row);
-      }
-      this.#references.push(...references);
+      i32[at + REQUIREMENT] = this.#requirements.hold(requirement(row));
+      const data = metadata(row);
+      if (data !== undefined) this.#keepMetadata(row, data);
+      if (this.state(row) === RELEASED) this.purposes.end(i32[at + PURPOSE]);
+      else order.push(row);
     }
-    for (const row of columns.ended) this.#ended.push(row);
+    for (const row of columns.ended) {
+      const { tenant, agent } = endedNames(row);
+      this.#i32[row * WORDS + ENDED_NUMBER] = this.#ended.push(row, tenant, agent);
+    }
     // Lists run from the newest lease to the oldest; tokens grow with every grant.
     order.sort((a, b) => this.token(a) - this.token(b));
     for (const row of order) {
@@ -452,6 +448,11 @@ export class LeaseTable {
       this.#linkToTenant(row, this.tenant(row));
       this.#linkToAgent(row, this.agent(row));
     }
+  }
+
+  #keepMetadata(row: number, metadata: Metadata): void {
+    this.#i32[row * WORDS + BITS] |= METADATA_BIT;
+    this.#metadata.set(row, metadata);
   }
 
   #linkToTenant(row: number, tenant: number): void {

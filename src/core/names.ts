@@ -19,6 +19,8 @@ export class Names {
   #hashes = new Int32Array(LEAST_SLOTS);
   readonly #free: number[] = [];
   #size = 0;
+  #hashedName = '';
+  #hash = hashOf('');
 
   get size(): number {
     return this.#size;
@@ -31,7 +33,7 @@ export class Names {
 
   /** The index of a name, or -1. */
   find(name: string): number {
-    const hash = hashOf(name);
+    const hash = name === this.#hashedName ? this.#hash : hashOf(name);
     const slots = this.#slots;
     for (let at = hash & this.#mask; ; at = (at + 1) & this.#mask) {
       const index = slots[at * SLOT + 1] - 1;
@@ -40,14 +42,55 @@ export class Names {
     }
   }
 
-  /** Where a look-up would probably end, without making sure; -1 for an unknown name. */
-  guess(name: string): number {
-    const hash = hashOf(name);
+  /** The name that will be looked up next has been hashed already. */
+  remember(name: string, hash: number): void {
+    this.#hashedName = name;
+    this.#hash = hash;
+  }
+
+  /** Reads the places where look-ups of the first `count` hashes begin, so that they are loaded. */
+  touchSlots(hashes: Int32Array, count: number): number {
     const slots = this.#slots;
-    for (let at = hash & this.#mask; ; at = (at + 1) & this.#mask) {
-      const index = slots[at * SLOT + 1] - 1;
-      if (index === -1 || slots[at * SLOT] === hash) return index;
+    const mask = this.#mask;
+    let read = 0;
+    for (let i = 0; i < count; i++) read ^= slots[(hashes[i] & mask) * SLOT];
+    return read;
+  }
+
+  /**
+   * Where look-ups of the first `count` hashes would probably end, without making sure; names that
+   * are not known are left out. Returns how many there are.
+   */
+  guess(hashes: Int32Array, count: number, found: Int32Array): number {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let known = 0;
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i];
+      for (let at = hash & mask; ; at = (at + 1) & mask) {
+        const index = slots[at * SLOT + 1] - 1;
+        if (index !== -1 && slots[at * SLOT] !== hash) continue;
+        if (index !== -1) found[known++] = index;
+        break;
+      }
     }
+    return known;
+  }
+
+  /** Reads the entries of names, not the names themselves. */
+  touchEntries(indices: Int32Array, count: number): number {
+    const names = this.#names;
+    let read = 0;
+    for (let i = 0; i < count; i++) if (names[indices[i]] === undefined) read++;
+    return read;
+  }
+
+  /** Reads names, so that comparing them will not wait. */
+  touch(indices: Int32Array, count: number): number {
+    const names = this.#names;
+    let read = 0;
+    for (let i = 0; i < count; i++) read += (names[indices[i]] as string).length;
+    return read;
   }
 
   /** The name's index, given anew if it has none. Freed indices are used again, last freed first. */
@@ -131,7 +174,7 @@ export class Names {
 }
 
 /** 32 bits; multiply and mix (after MurmurHash3's finalizer), so that ids in sequence spread. */
-function hashOf(name: string): number {
+export function hashOf(name: string): number {
   let hash = name.length;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   hash ^= hash >>> 16;

@@ -32,6 +32,7 @@ import type {
   TicketOutcome,
   TicketView,
 } from './outcome.ts';
+import { FRAME, Prefetch } from './prefetch.ts';
 import type {
   AgentQuery,
   LeaseQuery,
@@ -50,12 +51,16 @@ import type { Ticket } from './tickets.ts';
 import { checkHealth, drain, endDueLeases, endDueTickets, heartbeat } from './upkeep.ts';
 import { agentView, leaseView, ticketView } from './views.ts';
 
+export { FRAME } from './prefetch.ts';
+
 export class Pool implements PoolQueries {
   readonly #context: Context;
+  readonly #prefetch: Prefetch;
 
   /** How many ended leases can still be read is part of the state: change it with a new journal. */
   constructor(options: PoolOptions, endedLeasesKept?: number) {
     this.#context = new PoolContext(options, endedLeasesKept);
+    this.#prefetch = new Prefetch(this.#context.state);
   }
 
   /** For invariants and tests, which look but never touch. */
@@ -65,6 +70,7 @@ export class Pool implements PoolQueries {
 
   /** Answers a command. `now` is in ms since 1970; a `now` that goes back counts as standing still. */
   execute<C extends Command>(command: C, now: number): OutcomeOf<C> {
+    this.#prefetch.announce(command);
     const at = this.#advance(now);
     const outcome = this.#answer(command, at);
     const { state } = this.#context;
@@ -73,6 +79,14 @@ export class Pool implements PoolQueries {
       serveByReclaim(this.#context, at);
     }
     return outcome as OutcomeOf<C>;
+  }
+
+  /**
+   * Commands, at most FRAME of them, that will be executed next and in this order: what they need
+   * is loaded side by side, which takes half as long as one after the other. Nothing is decided.
+   */
+  prepare(commands: readonly Command[]): void {
+    this.#prefetch.load(commands);
   }
 
   /** The events since the last call, in order. */
@@ -95,7 +109,10 @@ export class Pool implements PoolQueries {
   apply(events: Iterable<Event>): void {
     const { facts, state } = this.#context;
     facts.record(false);
-    for (const event of events) replay(this.#context, event);
+    for (const frame of framesOf(events)) {
+      this.#prefetch.loadFor(frame);
+      for (const event of frame) replay(this.#context, event);
+    }
     facts.record(true);
     state.freed.clear();
   }
@@ -227,7 +244,6 @@ export class Pool implements PoolQueries {
     const { state } = this.#context;
     const row = state.leases.find(command.lease);
     if (row === NONE) return noLease(command.lease);
-    state.leases.warmUp(row);
     const token = state.leases.token(row);
     if (command.token !== undefined && command.token !== token) {
       return staleToken(command.token, token);
@@ -283,6 +299,17 @@ export class Pool implements PoolQueries {
     }
     return ticketView(state, ticket, eta);
   }
+}
+
+function* framesOf(events: Iterable<Event>): IterableIterator<Event[]> {
+  let frame: Event[] = [];
+  for (const event of events) {
+    frame.push(event);
+    if (frame.length < FRAME) continue;
+    yield frame;
+    frame = [];
+  }
+  if (frame.length > 0) yield frame;
 }
 
 function noLease(id: string): Refusal {

@@ -36,11 +36,14 @@ export interface Requirement {
   readonly tools: readonly string[];
   readonly minTier: number;
   readonly maxCostPerHour: number;
-  /** The profiles that meet it, out of the first `seen`. */
+  /** The profiles that meet it, out of the first `seen`; those of the best tier first. */
   readonly profiles: Profile[];
   seen: number;
   /** Some of these profiles' agents serve several tenants at once. */
   multi: boolean;
+  /** Leases that were granted for it, and the number under which they hold it. */
+  leases: number;
+  number: number;
 }
 
 /** Requirements are cheap to make again, so the cache is simply emptied when it is full. */
@@ -109,6 +112,8 @@ export class Profiles {
         profiles: [],
         seen: 0,
         multi: false,
+        leases: 0,
+        number: 0,
       };
       this.#requirements.set(key, requirement);
     }
@@ -120,7 +125,8 @@ export class Profiles {
     while (requirement.seen < this.all.length) {
       const profile = this.all[requirement.seen++];
       if (mismatch(profile, requirement) !== null) continue;
-      requirement.profiles.push(profile);
+      const worse = requirement.profiles.findIndex((other) => other.tier < profile.tier);
+      requirement.profiles.splice(worse === -1 ? requirement.profiles.length : worse, 0, profile);
       requirement.multi ||= profile.multi;
     }
     return requirement;

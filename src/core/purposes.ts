@@ -3,59 +3,82 @@
  * lease of theirs is forgotten; a client that invents names cannot fill the memory.
  */
 import { DEFAULT_OPTIONS, type PoolOptions, type PurposeOptions } from './options.ts';
+import { NONE } from './rows.ts';
+
+interface Purpose {
+  readonly name: string;
+  readonly options: PurposeOptions;
+  /** NONE while no lease has it. */
+  id: number;
+  /** Leases of it that can be read, and those that live. */
+  leases: number;
+  live: number;
+}
 
 export class Purposes {
   readonly #options: ReadonlyMap<string, PurposeOptions>;
   readonly #default: PurposeOptions;
-  readonly #ids = new Map<string, number>();
-  readonly #names: string[] = [];
-  readonly #references: number[] = [];
-  readonly #live: number[] = [];
+  readonly #byName = new Map<string, Purpose>();
+  readonly #byId: Purpose[] = [];
   readonly #free: number[] = [];
+  /** A request asks for the same name several times in a row. */
+  #last: Purpose;
 
   constructor(options: PoolOptions['purposes']) {
     this.#options = new Map(Object.entries(options));
     this.#default = this.#options.get('default') ?? DEFAULT_OPTIONS.purposes.default;
+    this.#last = this.#make('default');
   }
 
   options(name: string): PurposeOptions {
-    return this.#options.get(name) ?? this.#default;
+    return this.#find(name).options;
   }
 
-  /** The id of a name, with one more reference and one more live lease. */
+  /** The id of a name, with one more lease that lives. */
   hold(name: string): number {
-    let id = this.#ids.get(name);
-    if (id === undefined) {
-      id = this.#free.pop() ?? this.#names.length;
-      this.#ids.set(name, id);
-      this.#names[id] = name;
-      this.#references[id] = 0;
-      this.#live[id] = 0;
+    const purpose = this.#find(name);
+    if (purpose.id === NONE) {
+      purpose.id = this.#free.pop() ?? this.#byId.length;
+      this.#byId[purpose.id] = purpose;
+      this.#byName.set(name, purpose);
     }
-    this.#references[id]++;
-    this.#live[id]++;
-    return id;
+    purpose.leases++;
+    purpose.live++;
+    return purpose.id;
   }
 
   /** The lease has ended but can still be read. */
   end(id: number): void {
-    this.#live[id]--;
+    this.#byId[id].live--;
   }
 
   /** The lease's row is used for another. */
   drop(id: number): void {
-    if (--this.#references[id] > 0) return;
-    this.#ids.delete(this.#names[id]);
+    const purpose = this.#byId[id];
+    if (--purpose.leases > 0) return;
+    this.#byName.delete(purpose.name);
     this.#free.push(id);
+    purpose.id = NONE;
   }
 
   name(id: number): string {
-    return this.#names[id];
+    return this.#byId[id].name;
   }
 
   /** Live leases by purpose. */
   counts(): Record<string, number> {
-    const live = [...this.#ids].filter(([, id]) => this.#live[id] > 0);
-    return Object.fromEntries(live.map(([name, id]) => [name, this.#live[id]]));
+    const live = [...this.#byName.values()].filter((purpose) => purpose.live > 0);
+    return Object.fromEntries(live.map((purpose) => [purpose.name, purpose.live]));
+  }
+
+  #find(name: string): Purpose {
+    if (this.#last.name === name) return this.#last;
+    this.#last = this.#byName.get(name) ?? this.#make(name);
+    return this.#last;
+  }
+
+  #make(name: string): Purpose {
+    const options = this.#options.get(name) ?? this.#default;
+    return { name, options, id: NONE, leases: 0, live: 0 };
   }
 }

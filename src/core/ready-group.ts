@@ -14,7 +14,7 @@ import { assert } from './assert.ts';
 import { Bitset } from './bitset.ts';
 import type { Profile } from './profiles.ts';
 import { NONE } from './rows.ts';
-import { CLASSES, IDLE_LIMIT_MS, idleOfClass, RANKS } from './score.ts';
+import { CLASSES, IDLE_LIMIT_MS, idleOfClass, RANK_MASKS, RANKS } from './score.ts';
 
 const LEAST_CAPACITY = 64;
 /** Places a line has for each agent on it. */
@@ -96,32 +96,42 @@ export class ReadyGroup {
     this.ready--;
   }
 
-  /** Starts loading the row of the agent that will probably be given away next. */
-  warmUp(): number {
-    const agent = this.firstOfRank(this.bestRank());
-    return this.#agents.used(agent) ^ this.#agents.host(agent);
+  /** About the first `count` agents of the best rank; returns how many. */
+  first(agents: Int32Array, count: number): number {
+    let found = 0;
+    let place = this.#firstPlace(this.bestRank());
+    const end = Math.min(this.#end, place + count * 2);
+    for (; found < count && place < end; place++) {
+      if (this.#line[place] !== NONE) agents[found++] = this.#line[place];
+    }
+    return found;
   }
 
   /** The best free agent's rank in RANKS, or RANKS.length. Call `age` first. */
   bestRank(): number {
     const mask = this.#mask;
-    if (mask === 0) return RANKS.length;
+    if (mask === 0) return RANK_MASKS.length;
     let rank = 0;
-    while ((mask & RANKS[rank].mask) === 0) rank++;
+    while ((mask & RANK_MASKS[rank]) === 0) rank++;
     return rank;
   }
 
   /** The least recently used of the agents with a rank's points, or NONE. */
   firstOfRank(rank: number): number {
+    const place = this.#firstPlace(rank);
+    return place === NONE ? NONE : this.#line[place];
+  }
+
+  #firstPlace(rank: number): number {
     let best = NONE;
-    let bits = this.#mask & RANKS[rank].mask;
+    let bits = this.#mask & RANK_MASKS[rank];
     while (bits !== 0) {
       const cls = 31 - Math.clz32(bits & -bits);
       bits &= bits - 1;
       const place = (this.#classes[cls] as Bitset).first();
       if (best === NONE || place < best) best = place;
     }
-    return best === NONE ? NONE : this.#line[best];
+    return best;
   }
 
   /** All free agents, best first. The group must not change meanwhile. */

@@ -13,12 +13,9 @@ import { READY } from './profiles.ts';
 import { RankedList } from './ranked-list.ts';
 import { ReadyGroup } from './ready-group.ts';
 import { NONE } from './rows.ts';
-import { classOf, idleClass, RANKS, TIER_POINTS } from './score.ts';
+import { classOf, idleClass, RANK_MASKS, RANK_POINTS, TIER_POINTS } from './score.ts';
 import { TimingWheel } from './timing-wheel.ts';
 import type { Selection } from './words.ts';
-
-/** With more profiles than this, warming up would read more than it saves. */
-const WARMED_PROFILES = 8;
 
 /** An agent that a search must pass over. */
 export type Skip = (agent: number) => boolean;
@@ -38,8 +35,6 @@ export class ReadyIndex {
   /** When an agent's leases of the last 24 hours will count for more points. */
   readonly #rescore = new TimingWheel();
   #useSequence = 0;
-  /** What warming up has read: kept, so that the reading is not optimized away. */
-  #touched = 0;
 
   constructor(agents: AgentTable, hosts: Hosts, selection: Selection) {
     this.#agents = agents;
@@ -118,13 +113,19 @@ export class ReadyIndex {
     if (listed) this.#hostOrder.add(host);
   }
 
-  /** Starts loading the rows of agents that a search will probably look at. */
-  warmUp(requirement: Requirement): void {
-    if (requirement.profiles.length > WARMED_PROFILES) return;
+  /** The next agents, at most `count`, that searches will probably take; returns how many. */
+  next(requirement: Requirement, agents: Int32Array, count: number): number {
+    let best: ReadyGroup | undefined;
+    let bestPoints = -1;
     for (const profile of requirement.profiles) {
       const group = this.#byProfile[profile.id]?.[0];
-      if (group !== undefined && group.ready > 0) this.#touched ^= group.warmUp();
+      if (group === undefined || group.ready === 0) continue;
+      const points = RANK_POINTS[group.bestRank()] + TIER_POINTS[profile.tier];
+      if (points <= bestPoints) continue;
+      best = group;
+      bestPoints = points;
     }
+    return best === undefined ? 0 : best.first(agents, count);
   }
 
   /** The free agent to give away next, or NONE. `withheld` profiles are passed over. */
@@ -143,7 +144,7 @@ export class ReadyIndex {
       if (withheld?.has(profile)) continue;
       group.age(now);
       const rank = group.bestRank();
-      const points = RANKS[rank].points + TIER_POINTS[profile.tier];
+      const points = RANK_POINTS[rank] + TIER_POINTS[profile.tier];
       if (points < bestPoints) continue;
       let agent = group.firstOfRank(rank);
       if (skip?.(agent)) {
@@ -204,8 +205,8 @@ export class ReadyIndex {
 
   #points(agent: number, profile: Profile): number {
     const cls = this.#agents.readyClass(agent);
-    const rank = RANKS.findIndex(({ mask }) => mask & (1 << cls));
-    return RANKS[rank].points + TIER_POINTS[profile.tier];
+    const rank = RANK_MASKS.findIndex((mask) => (mask & (1 << cls)) !== 0);
+    return RANK_POINTS[rank] + TIER_POINTS[profile.tier];
   }
 
   #classOf(agent: number, now: number): number {

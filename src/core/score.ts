@@ -74,3 +74,7 @@ export const RANKS: readonly { readonly points: number; readonly mask: number }[
     const mask = CLASS_POINTS.reduce((m, p, cls) => (p === points ? m | (1 << cls) : m), 0);
     return { points, mask };
   });
+
+/** The same masks and points in arrays of numbers: the search reads them for each request. */
+export const RANK_MASKS: Int32Array = Int32Array.from(RANKS, ({ mask }) => mask);
+export const RANK_POINTS: Int32Array = Int32Array.from(RANKS, ({ points }) => points);

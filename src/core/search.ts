@@ -22,6 +22,8 @@ export interface Wish {
   readonly withheld: ReadonlySet<Profile> | null;
 }
 
+export const NO_HOSTS: ReadonlySet<number> = new Set();
+
 export type How = 'affinity' | 'near' | 'score' | 'pack';
 
 export interface Find {
@@ -34,16 +36,17 @@ export interface Find {
 export function findAgents(state: PoolState, wish: Wish, now: number, avoid = NONE): Find[] {
   const found: Find[] = [];
   const { requirement, tenant, count, withheld } = wish;
-  const taken = (agent: number) =>
-    agent === avoid || found.some((find) => find.agent === agent) || serves(state, agent, tenant);
 
   if (tenant !== NONE) {
     for (let nth = 0; nth < state.tenants.affinitySize && found.length < count; nth++) {
       const agent = state.tenants.warmAgent(tenant, nth);
-      if (agent === NONE || !isFree(state, agent, wish) || taken(agent)) continue;
-      found.push({ agent, how: 'affinity', warm: true });
+      if (agent === NONE || agent === avoid || !isFree(state, agent, wish)) continue;
+      if (!serves(state, agent, tenant)) found.push({ agent, how: 'affinity', warm: true });
     }
   }
+  if (found.length === count) return found;
+  const taken = (agent: number) =>
+    agent === avoid || found.some((find) => find.agent === agent) || serves(state, agent, tenant);
   if (state.membersOnly) {
     addBest(state, found, wish, now, state.memberships.agentsOf(tenant), taken);
     return found;

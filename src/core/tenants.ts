@@ -33,8 +33,6 @@ export class TenantTable {
   #i32: Int32Array;
   #capacity: number;
   #hand = 0;
-  /** What warming up has read: kept, so that the reading is not optimized away. */
-  #touched = 0;
 
   constructor(agents: AgentTable, affinitySize: number, capacity = 64) {
     this.#agents = agents;
@@ -51,15 +49,31 @@ export class TenantTable {
     return this.names.find(name);
   }
 
-  /** Starts loading what a request of the tenant's will need. */
-  warmUp(name: string): void {
-    const tenant = this.names.guess(name);
-    if (tenant === NONE) return;
-    const at = tenant * WORDS;
-    for (let i = 0; i < this.#affinitySize; i++) {
-      const agent = this.#i32[at + WARM_AGENT + i];
-      if (agent !== NONE) this.#touched ^= this.#agents.stamp(agent);
+  /** Reads the rows and the entries of the names, so that they are loaded. */
+  touch(tenants: Int32Array, count: number): number {
+    const i32 = this.#i32;
+    let read = 0;
+    for (let i = 0; i < count; i++) read ^= i32[tenants[i] * WORDS];
+    return read ^ this.names.touchEntries(tenants, count);
+  }
+
+  /** The agents that are probably warm for tenants, at most one each; returns how many. */
+  warmest(tenants: Int32Array, count: number, agents: Int32Array): number {
+    const i32 = this.#i32;
+    const size = this.#affinitySize;
+    let found = 0;
+    for (let i = 0; i < count; i++) {
+      const at = tenants[i] * WORDS;
+      agents[found] = NONE;
+      for (let nth = 0; nth < size; nth++) {
+        const agent = i32[at + WARM_AGENT + nth];
+        if (agent === NONE) break;
+        if (this.#agents.stamp(agent) !== i32[at + WARM_STAMP + nth]) continue;
+        agents[found] = agent;
+      }
+      if (agents[found] !== NONE) found++;
     }
+    return found;
   }
 
   /** The tenant's row, made if needed. Only applied events call this, so that replay agrees. */

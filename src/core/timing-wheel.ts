@@ -36,6 +36,14 @@ export class TimingWheel {
     return this.#armed;
   }
 
+  /** Reads rows, so that they are loaded. */
+  touch(rows: Int32Array, count: number): number {
+    const i32 = this.#i32;
+    let read = 0;
+    for (let i = 0; i < count; i++) read ^= i32[rows[i] * WORDS];
+    return read;
+  }
+
   /** When the row will fire, or Infinity. */
   armedAt(row: number): number {
     return row < this.#capacity && this.#i32[row * WORDS + SLOT] !== 0
@@ -67,13 +75,17 @@ export class TimingWheel {
     return this.#nextAt;
   }
 
-  /** Takes out every row due at or before `now` and calls `fire`, which may arm rows again. */
+  /**
+   * Takes out every row due at or before `now` and calls `fire`, which may arm that row again. A row
+   * whose coarse slot begins is taken out too, before it is due: its owner drops it or arms it
+   * again. Most have been released or renewed by then, so they never descend through the levels.
+   */
   advance(now: number, fire: (row: number) => void): void {
     if (now < this.#nextAt) return;
     const target = Math.floor(now / TICK_MS);
     this.#nextAt = Number.POSITIVE_INFINITY;
     while (this.#armed > 0) {
-      this.#cascade();
+      this.#open(now, fire);
       const slot = this.#tick % SLOTS;
       if (this.#occupied[0] & (1 << slot)) this.#fireSlot(slot, now, fire);
       if (this.#tick >= target) break;
@@ -135,8 +147,8 @@ export class TimingWheel {
     return Math.max(next, this.#tick + 1);
   }
 
-  /** Moves the rows of each level's current slot down to where they belong now. */
-  #cascade(): void {
+  /** Empties each coarser level's current slot: what is due goes down, the rest is looked at. */
+  #open(now: number, look: (row: number) => void): void {
     let span = SLOTS ** (LEVELS - 1);
     for (let level = LEVELS - 1; level > 0; level--) {
       const slot = Math.floor(this.#tick / span) % SLOTS;
@@ -145,7 +157,11 @@ export class TimingWheel {
         while (row !== NONE) {
           const next = this.#i32[row * WORDS + NEXT];
           this.#unlink(row);
-          this.#insert(row);
+          if (this.#f64[row * DOUBLES] <= now) this.#insert(row);
+          else {
+            this.#armed--;
+            look(row);
+          }
           row = next;
         }
       }

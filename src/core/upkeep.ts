@@ -13,11 +13,9 @@ import { ALLOCATED, IDLE } from './leases.ts';
 import type { CheckOutcome, HeartbeatOutcome } from './outcome.ts';
 import { findReclaimable } from './reclaim.ts';
 import { NONE } from './rows.ts';
-import { findAgents, type Wish } from './search.ts';
+import { findAgents, NO_HOSTS, type Wish } from './search.ts';
 import type { Ticket } from './tickets.ts';
 import { HEALTHS } from './words.ts';
-
-const NO_HOSTS: ReadonlySet<number> = new Set();
 
 export function heartbeat(
   context: Context,
@@ -125,10 +123,18 @@ export function endDueLeases(context: Context, now: number): void {
   const { leases } = state;
   const due: { row: number; deadline: number }[] = [];
   state.leaseDeadlines.advance(now, (row) => {
+    const planned = leases.lookAt(row);
     leases.setLookAt(row, Number.POSITIVE_INFINITY);
     if (!leases.isLive(row)) return;
     const deadline = leaseDeadline(state, row);
-    if (deadline <= now) due.push({ row, deadline });
+    // When the wheel looks before the time depends on when it was armed, which a restart changes:
+    // nothing may end then, not even a lease whose deadline has moved in.
+    if (planned > now)
+      state.lookAtLease(
+        row,
+        deadline > now ? Math.max(planned, nextLook(state, row, now)) : planned,
+      );
+    else if (deadline <= now) due.push({ row, deadline });
     else state.lookAtLease(row, nextLook(state, row, now));
   });
   due.sort((a, b) => a.deadline - b.deadline || a.row - b.row);

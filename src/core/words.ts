@@ -79,3 +79,6 @@ export type Rejection = (typeof REJECTIONS)[number];
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Metadata = { readonly [key: string]: Json };
 export type Labels = { readonly [key: string]: string };
+
+/** The purpose of a request that names none. */
+export const DEFAULT_PURPOSE = 'general';

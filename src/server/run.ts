@@ -1,4 +1,5 @@
 /** `remuda serve` as a process: configuration, log, signals, exit codes. */
+import { setFlagsFromString } from 'node:v8';
 import { JournalError } from '../host/ports.ts';
 import { readArguments } from './config/argv.ts';
 import { formatFaults } from './config/config-fault.ts';
@@ -32,6 +33,9 @@ export interface RunOptions {
 
 /** Runs until a signal ends it. Resolves with the exit code. */
 export async function runServer(options: RunOptions): Promise<number> {
+  // What lives long at a start (agents, leases) would make V8 put the short-lived objects of every
+  // later request among the long-lived too, for good.
+  setFlagsFromString('--no-allocation-site-pretenuring');
   const { print, complain } = options;
   const settings = readSettings(options);
   if ('complaint' in settings) {

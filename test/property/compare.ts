@@ -83,7 +83,7 @@ export function compare(script: Script, met: Set<string>): void {
 }
 
 function nextDue(naive: NaivePool): number {
-  const leases = naive.live.map(({ lookAt }) => lookAt);
+  const leases = naive.live.map((lease) => Math.max(lease.lookAt, naive.deadline(lease)));
   return Math.min(naive.reclaimAt, ...leases, ...naive.tickets.map(({ dueAt }) => dueAt));
 }
 

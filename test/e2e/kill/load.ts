@@ -6,8 +6,9 @@ import type { LeaseEntry, Ledger, RequestEntry, TicketEntry } from './ledger.ts'
 export type Random = () => number;
 
 const CLIENTS = 24;
-/** So few more in each life that most requests have to wait for a release. */
-const AGENTS_PER_LIFE = 30;
+/** So few, and so few more in each life, that many requests have to wait for a release. */
+const FIRST_AGENTS = 20;
+const AGENTS_PER_LIFE = 12;
 const PAUSE_MS = 4;
 
 /** Its names are its own among all lives of the server. */
@@ -28,7 +29,7 @@ export class Load {
     this.#client = new Client(url, CLIENTS);
     this.#random = random;
     this.#life = `${life}`;
-    this.#mostAgents = life * AGENTS_PER_LIFE;
+    this.#mostAgents = FIRST_AGENTS + life * AGENTS_PER_LIFE;
     this.#clients = Array.from({ length: CLIENTS }, () => this.#work());
   }
 
@@ -56,10 +57,10 @@ export class Load {
     const { agents, leases, tickets } = this.#ledger;
     const dice = this.#random();
     if (dice < 0.04 || !agents.values().some((isSure) => isSure)) return this.#register();
-    if (dice < 0.08) return this.#heartbeats();
-    if (dice < 0.4) return this.#lease();
-    if (dice < 0.54) return this.#on(tickets, (entry) => this.#follow(entry));
-    if (dice < 0.66) return this.#on(tickets, (entry) => this.#cancel(entry));
+    if (dice < 0.06) return this.#heartbeats();
+    if (dice < 0.38) return this.#lease();
+    if (dice < 0.5) return this.#on(tickets, (entry) => this.#follow(entry));
+    if (dice < 0.61) return this.#on(tickets, (entry) => this.#cancel(entry));
     if (dice < 0.74) return this.#on(leases, (entry) => this.#report(entry));
     return this.#on(leases, (entry) => this.#release(entry));
   }
