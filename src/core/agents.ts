@@ -5,10 +5,11 @@
  * Stamps lie apart, since a request looks at those of several agents and takes one. What is
  * rarely read (labels, credentials) lies in plain arrays.
  */
+import { AgentSignals } from './agent-signals.ts';
 import type { HealthCause } from './event.ts';
 import { LIGHT_LOAD, LOAD_WINDOW_MS, MEDIUM_LOAD } from './limits.ts';
 import { Names } from './names.ts';
-import { DRAINING, LEASED, OFFLINE, type Profile, READY, UNHEALTHY } from './profiles.ts';
+import { DRAINING, LEASED, OFFLINE, type Profile, READY, STARTING, UNHEALTHY } from './profiles.ts';
 import {
   allocateRows,
   type Columns,
@@ -51,10 +52,12 @@ const DRAINING_BIT = 8;
 const RETIRING_BIT = 16;
 const PROTECTED_BIT = 32;
 const DECLARED_BIT = 64;
-const DURABLE_BITS = 127;
-const LOAD_CLASS_SHIFT = 8;
+const STARTING_BIT = 128;
+const MANAGED_BIT = 256;
+const DURABLE_BITS = 511;
+const LOAD_CLASS_SHIFT = 9;
 const LOAD_CLASS_MASK = 3;
-const AVAILABILITY_SHIFT = 10;
+const AVAILABILITY_SHIFT = 11;
 const BELOW_AVAILABILITY = (1 << AVAILABILITY_SHIFT) - 1;
 
 /** Times of the last ten leases, in seconds: enough to know whether 24 h saw 5, or 10, of them. */
@@ -71,10 +74,8 @@ export class AgentTable {
   #f64: Float64Array;
   #i32: Int32Array;
   #stamps: Int32Array;
-  /** Signals: not part of the durable state. */
-  #heartbeatAt: Float64Array;
-  #load: Float64Array;
-  #misses: Uint8Array;
+  /** Not part of the durable state. */
+  readonly signals: AgentSignals;
   readonly labels: Labels[] = [];
   readonly credentials: (string | undefined)[] = [];
   readonly #profiles: readonly Profile[];
@@ -93,9 +94,7 @@ export class AgentTable {
     this.#i32 = allocateRows(capacity * WORDS);
     this.#f64 = doublesOf(this.#i32);
     this.#stamps = new Int32Array(capacity);
-    this.#heartbeatAt = new Float64Array(capacity);
-    this.#load = new Float64Array(capacity).fill(Number.NaN);
-    this.#misses = new Uint8Array(capacity);
+    this.signals = new AgentSignals(capacity);
   }
 
   get size(): number {
@@ -131,9 +130,7 @@ export class AgentTable {
     this.#f64[agent * DOUBLES + RESCORE_AT] = Number.POSITIVE_INFINITY;
     i32[at + RING_AT] = 0;
     i32.fill(NEVER, at + RING_START, at + RING_START + RING);
-    this.#heartbeatAt[agent] = now;
-    this.#load[agent] = Number.NaN;
-    this.#misses[agent] = 0;
+    this.signals.reset(agent, now);
     this.setLabels(agent, labels);
     this.credentials[agent] = undefined;
     this.#join(agent, profile, slots);
@@ -192,7 +189,8 @@ export class AgentTable {
   setHealth(agent: number, health: number, cause: HealthCause): void {
     const at = agent * WORDS + BITS;
     const bits = this.#i32[at] & ~(HEALTH_MASK | OFFLINE_BIT | DECLARED_BIT);
-    const offline = cause === 'silence' && health === 0 ? OFFLINE_BIT : 0;
+    const isGone = cause === 'silence' || cause === 'exit';
+    const offline = isGone && health === 0 ? OFFLINE_BIT : 0;
     this.#i32[at] = bits | health | offline | (cause === 'report' ? DECLARED_BIT : 0);
   }
 
@@ -228,6 +226,25 @@ export class AgentTable {
     this.#i32[at] = (this.#i32[at] & ~PROTECTED_BIT) | (isProtected ? PROTECTED_BIT : 0);
   }
 
+  /** Its process has been started, and nothing has been heard of it yet. */
+  isStarting(agent: number): boolean {
+    return (this.#i32[agent * WORDS + BITS] & STARTING_BIT) !== 0;
+  }
+
+  setStarting(agent: number, isStarting: boolean): void {
+    const at = agent * WORDS + BITS;
+    this.#i32[at] = (this.#i32[at] & ~STARTING_BIT) | (isStarting ? STARTING_BIT : 0);
+  }
+
+  /** Its process is started and stopped by this pool. */
+  isManaged(agent: number): boolean {
+    return (this.#i32[agent * WORDS + BITS] & MANAGED_BIT) !== 0;
+  }
+
+  setManaged(agent: number): void {
+    this.#i32[agent * WORDS + BITS] |= MANAGED_BIT;
+  }
+
   /** As last computed by `updateAvailability`. */
   availability(agent: number): number {
     return this.#i32[agent * WORDS + BITS] >> AVAILABILITY_SHIFT;
@@ -242,6 +259,7 @@ export class AgentTable {
     let after = READY;
     if (bits & OFFLINE_BIT) after = OFFLINE;
     else if (bits & DRAINING_BIT) after = DRAINING;
+    else if (bits & STARTING_BIT) after = STARTING;
     else if ((bits & HEALTH_MASK) === 0) after = UNHEALTHY;
     else if (i32[at + USED] >= i32[at + SLOTS]) after = LEASED;
     if (after !== before) {
@@ -396,37 +414,10 @@ export class AgentTable {
     if (labels.endpoint !== undefined) this.#anyEndpoint = true;
   }
 
-  heartbeatAt(agent: number): number {
-    return this.#heartbeatAt[agent];
-  }
-
-  /** One store in the common case: the agent is healthy and its report is a number. */
-  noteHeartbeat(agent: number, now: number, load: number | undefined): void {
-    this.#heartbeatAt[agent] = now;
-    if (load !== undefined) this.#load[agent] = load;
-    this.#misses[agent] = 0;
-  }
-
   /** As last reported, else used ÷ slots. */
   load(agent: number): number {
-    const reported = this.#load[agent];
+    const reported = this.signals.load(agent);
     return Number.isNaN(reported) ? this.used(agent) / this.slots(agent) : reported;
-  }
-
-  misses(agent: number): number {
-    return this.#misses[agent];
-  }
-
-  addMiss(agent: number): number {
-    const misses = Math.min(this.#misses[agent] + 1, 255);
-    this.#misses[agent] = misses;
-    return misses;
-  }
-
-  /** Silence before now is not held against anybody: the pool itself was away. */
-  forgiveSilence(now: number): void {
-    this.#heartbeatAt.fill(now);
-    this.#misses.fill(0);
   }
 
   /** The durable part, a column each; what follows from leases and labels is left out. */
@@ -500,8 +491,6 @@ export class AgentTable {
     this.#i32 = grownRows(this.#i32, capacity * WORDS);
     this.#f64 = doublesOf(this.#i32);
     this.#stamps = grown(this.#stamps, capacity);
-    this.#heartbeatAt = grown(this.#heartbeatAt, capacity);
-    this.#load = grown(this.#load, capacity, Number.NaN);
-    this.#misses = grown(this.#misses, capacity);
+    this.signals.grow(capacity);
   }
 }

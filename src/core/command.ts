@@ -3,6 +3,7 @@
  * a command that names something unknown is refused as a value, never thrown.
  * Times and durations are in milliseconds.
  */
+import type { ScalingPolicy } from './autoscale.ts';
 import type { Health, Labels, Metadata, Priority, Tier } from './words.ts';
 
 export interface LeaseCommand {
@@ -70,6 +71,8 @@ export interface AgentSpec {
   /** Already sealed by the edge; the core only keeps it. */
   readonly credential?: string;
   readonly memberships: readonly string[];
+  /** Started and stopped by this pool: it is `starting` until its first heartbeat. */
+  readonly managed?: boolean;
 }
 
 /** All or nothing. An agent that is registered already with the same words counts as unchanged. */
@@ -127,6 +130,60 @@ export interface CheckHealthCommand {
   readonly type: 'check_health';
 }
 
+/** One kind of agent that this pool can start. */
+export interface FleetKind {
+  readonly name: string;
+  /** Agents are called this, with `_1`, `_2` … behind it. */
+  readonly agentName: string;
+  readonly tools: readonly string[];
+  readonly slots: number;
+  readonly min: number;
+  readonly max: number;
+  /** Free ports for new agents, the lowest first. */
+  readonly ports: readonly number[];
+  /** Why none can be started now, or null. */
+  readonly blocked: string | null;
+}
+
+/** One check of the agents that this pool manages: silence, then the autoscaler. */
+export interface CheckFleetCommand {
+  readonly type: 'check_fleet';
+  /** Count misses of heartbeats, of all agents, as `check_health` does. */
+  readonly countMisses: boolean;
+  /** Only put others in the place of lost agents. */
+  readonly onlyReplace: boolean;
+  /** Unless somebody has used the switch. */
+  readonly enabled: boolean;
+  readonly policy: ScalingPolicy;
+  readonly kinds: readonly FleetKind[];
+}
+
+/** The process of an agent has ended though nobody asked for it. */
+export interface AgentLostCommand {
+  readonly type: 'agent_lost';
+  readonly agent: string;
+  /** For a person: `Process exited: signal SIGKILL`. */
+  readonly because: string;
+}
+
+/** A process of a registered agent is about to be started. */
+export interface AgentStartingCommand {
+  readonly type: 'agent_starting';
+  readonly agent: string;
+}
+
+/** It could not be started, or was not heard of in time. */
+export interface StartFailedCommand {
+  readonly type: 'start_failed';
+  readonly agent: string;
+  readonly because: string;
+}
+
+export interface SwitchAutoscalerCommand {
+  readonly type: 'switch_autoscaler';
+  readonly enabled: boolean;
+}
+
 /** Carry out what is due: timeouts, expiries, reclaims for those who wait. */
 export interface TickCommand {
   readonly type: 'tick';
@@ -146,4 +203,9 @@ export type Command =
   | HeartbeatCommand
   | SetMembershipCommand
   | CheckHealthCommand
+  | CheckFleetCommand
+  | AgentLostCommand
+  | AgentStartingCommand
+  | StartFailedCommand
+  | SwitchAutoscalerCommand
   | TickCommand;

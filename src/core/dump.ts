@@ -9,6 +9,7 @@ import { claimDeadline } from './facts.ts';
 import { nextLook } from './idle-policy.ts';
 import { IDLE, RELEASED } from './leases.ts';
 import type { Columns } from './rows.ts';
+import type { ScalingDump } from './scaling.ts';
 import type { PoolState } from './state.ts';
 import type { Ticket } from './tickets.ts';
 import type { Labels, Metadata, TicketState, Tier } from './words.ts';
@@ -42,6 +43,8 @@ interface DumpData {
   readonly waiting: readonly SavedTicket[];
   readonly ended: readonly SavedTicket[];
   readonly answers: readonly Answer[];
+  /** Absent in dumps of versions without an autoscaler. */
+  readonly scaling?: ScalingDump;
 }
 
 type SavedTicket = Omit<Ticket, 'requirement' | 'row'> & {
@@ -139,6 +142,7 @@ export function dump(state: PoolState): PoolDump {
       waiting: waiting.map(saved),
       ended: ended.map(saved),
       answers: state.answers.all(),
+      scaling: state.scaling.dump(),
     },
   };
 }
@@ -196,6 +200,7 @@ export function restore(state: PoolState, from: PoolDump): void {
   restoreTickets(state, data);
   tickets.lastNumber = data.lastTicket;
   for (const answer of data.answers) state.answers.keep(answer);
+  if (data.scaling !== undefined) state.scaling.restore(data.scaling);
 }
 
 function restoreDeadlines(state: PoolState): void {

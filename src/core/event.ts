@@ -4,7 +4,16 @@
  * still means the same today. Ids are spelled out: an event can be read on its own.
  * `at` is in milliseconds since 1970, set by the command that caused the event.
  */
-import type { EndReason, Health, Json, Labels, Metadata, Priority, Tier } from './words.ts';
+import type {
+  EndReason,
+  Health,
+  Json,
+  Labels,
+  Metadata,
+  Priority,
+  ScalingKind,
+  Tier,
+} from './words.ts';
 
 /** What a request demands of an agent; absent = anything will do. */
 export interface Demand {
@@ -26,6 +35,8 @@ export interface AgentRegistered {
   readonly labels: Labels;
   readonly protected: boolean;
   readonly credential?: string;
+  /** Its process is started and stopped by this pool; it is starting now. */
+  readonly managed?: boolean;
 }
 export interface AgentUpdated {
   readonly type: 'agent_updated';
@@ -56,9 +67,22 @@ export interface AgentRetired {
   readonly at: number;
   readonly agent: string;
 }
-/** Judged by its silence, by its own word, or by a heartbeat that ends the silence. */
-export type HealthCause = 'silence' | 'report' | 'heartbeat';
-/** An agent that is unhealthy by its silence is offline. */
+/** A process of an agent that this pool manages is started again. */
+export interface AgentStarting {
+  readonly type: 'agent_starting';
+  readonly at: number;
+  readonly agent: string;
+}
+/** The first heartbeat since its process was started. */
+export interface AgentStarted {
+  readonly type: 'agent_started';
+  readonly at: number;
+  readonly agent: string;
+}
+/** Judged by its silence, by its own word, by a heartbeat that ends the silence, or by the end of
+ *  its process. */
+export type HealthCause = 'silence' | 'report' | 'heartbeat' | 'exit';
+/** An agent that is unhealthy by its silence, or whose process has ended, is offline. */
 export interface AgentHealthChanged {
   readonly type: 'agent_health_changed';
   readonly at: number;
@@ -147,12 +171,31 @@ export interface AnswerKept {
   readonly answer: Json;
 }
 
+/** What the autoscaler did, and why. */
+export interface ScalingRecorded {
+  readonly type: 'scaling_recorded';
+  readonly at: number;
+  readonly kind: ScalingKind;
+  readonly specialization: string;
+  readonly reason: string;
+  readonly agent: string;
+  /** With `replace_unhealthy`: in whose place. */
+  readonly replaces?: string;
+}
+export interface ScalingSwitched {
+  readonly type: 'scaling_switched';
+  readonly at: number;
+  readonly enabled: boolean;
+}
+
 export type Event =
   | AgentRegistered
   | AgentUpdated
   | AgentDraining
   | AgentResumed
   | AgentRetired
+  | AgentStarting
+  | AgentStarted
   | AgentHealthChanged
   | MembershipChanged
   | LeaseGranted
@@ -162,4 +205,6 @@ export type Event =
   | TicketQueued
   | TicketEnded
   | TicketClaimed
-  | AnswerKept;
+  | AnswerKept
+  | ScalingRecorded
+  | ScalingSwitched;

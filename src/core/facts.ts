@@ -15,6 +15,7 @@ import { MAX_SLOTS } from './limits.ts';
 import type { Granted, Queued } from './outcome.ts';
 import { READY } from './profiles.ts';
 import { NONE } from './rows.ts';
+import type { ScalingRecord } from './scaling.ts';
 import type { PoolState } from './state.ts';
 import type { Ticket } from './tickets.ts';
 import {
@@ -57,7 +58,7 @@ export class Facts {
   }
 
   agentRegistered(spec: Omit<AgentSpec, 'memberships'>, now: number): number {
-    const { agents, hosts, profiles, ready } = this.#state;
+    const { agents, hosts, profiles, ready, scaling } = this.#state;
     const profile = profiles.profile(
       spec.specialization,
       spec.tools,
@@ -69,6 +70,11 @@ export class Facts {
     const host = hosts.id(labels);
     const agent = agents.add(spec.agentId, profile, spec.slots, host, labels, spec.protected, now);
     agents.credentials[agent] = spec.credential;
+    if (spec.managed === true) {
+      agents.setManaged(agent);
+      agents.setStarting(agent, true);
+      scaling.noteAgent(spec.specialization, spec.agentId);
+    }
     hosts.add(host, agent);
     ready.use(agent, now);
     this.#freed(agent);
@@ -84,6 +90,7 @@ export class Facts {
       labels,
       protected: spec.protected,
       ...(spec.credential !== undefined && { credential: spec.credential }),
+      ...(spec.managed === true && { managed: true }),
     });
     return agent;
   }
@@ -153,7 +160,7 @@ export class Facts {
 
   /** The agent holds no lease any more and is forgotten. */
   agentRetired(agent: number, now: number): void {
-    const { agents, hosts, memberships, tenants, ready } = this.#state;
+    const { agents, hosts, memberships, tenants, ready, scaling } = this.#state;
     assert(agents.used(agent) === 0, 'a retired agent holds no lease');
     const name = agents.names.name(agent);
     for (const tenant of [...memberships.tenantsOf(agent)]) {
@@ -165,7 +172,38 @@ export class Facts {
     // No tenant's binding survives: its row may be another agent's tomorrow.
     agents.setStamp(agent, (agents.stamp(agent) + MAX_SLOTS + 1) | 0);
     agents.remove(agent);
+    scaling.forget(name);
     this.#record({ type: 'agent_retired', at: now, agent: name });
+  }
+
+  /** A new process of a known agent: what was held against the old one is forgotten. */
+  agentStarting(agent: number, now: number): void {
+    const { agents, ready } = this.#state;
+    agents.setStarting(agent, true);
+    agents.setHealth(agent, HEALTHS.indexOf('healthy'), 'heartbeat');
+    agents.signals.reset(agent, now);
+    ready.refresh(agent, now);
+    this.#record({ type: 'agent_starting', at: now, agent: agents.names.name(agent) });
+  }
+
+  agentStarted(agent: number, now: number): void {
+    const { agents, ready } = this.#state;
+    agents.setStarting(agent, false);
+    ready.refresh(agent, now);
+    this.#freed(agent);
+    this.#record({ type: 'agent_started', at: now, agent: agents.names.name(agent) });
+  }
+
+  scalingRecorded(record: Omit<ScalingRecord, 'at'>, now: number): ScalingRecord {
+    const dated = { at: now, ...record };
+    this.#state.scaling.note(dated);
+    this.#record({ type: 'scaling_recorded', ...dated });
+    return dated;
+  }
+
+  scalingSwitched(enabled: boolean, now: number): void {
+    this.#state.scaling.enabled = enabled;
+    this.#record({ type: 'scaling_switched', at: now, enabled });
   }
 
   agentHealthChanged(agent: number, health: Health, cause: HealthCause, now: number): void {

@@ -56,6 +56,9 @@ export const LOAD_WINDOW_MS = 24 * 3_600_000;
 export const LIGHT_LOAD = 5;
 export const MEDIUM_LOAD = 10;
 
+/** What the autoscaler did, at most so many times, can be read later. About 0.2 KB each. */
+export const SCALING_RECORDS_KEPT = 10_000;
+
 /** Invites offered with AGENT_NOT_INSTALLED. */
 export const INVITES_OFFERED = 5;
 

@@ -29,6 +29,14 @@ export interface PoolOptions {
     /** No lease younger than this is taken back, however idle. */
     readonly minHoldMs: number;
   };
+  /** Kinds of agents that are started on demand: what they could serve is worth waiting for. */
+  readonly startable: readonly {
+    readonly name: string;
+    readonly tools: readonly string[];
+    readonly slots: number;
+    /** So many at most. */
+    readonly max: number;
+  }[];
   /** Purposes by name; `default` serves every name that is not listed. */
   readonly purposes: { readonly [purpose: string]: PurposeOptions };
   readonly health: {
@@ -55,6 +63,7 @@ export const DEFAULT_OPTIONS: PoolOptions = {
     idleAfterUnderPressureMs: 5 * MINUTE,
     minHoldMs: MINUTE,
   },
+  startable: [],
   purposes: {
     music: { idleTimeoutMs: 30 * MINUTE, priorityWeight: 30 },
     moderation: { idleTimeoutMs: 10 * MINUTE, priorityWeight: 20 },

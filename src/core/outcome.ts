@@ -2,8 +2,12 @@
  * What a pool answers. An expected failure is a value with a permanent code and a retry class;
  * a bug is an assertion that throws. The two never mix.
  */
+import type { ScalingSkip } from './autoscale.ts';
 import type {
+  AgentLostCommand,
+  AgentStartingCommand,
   CancelTicketCommand,
+  CheckFleetCommand,
   CheckHealthCommand,
   ClaimTicketCommand,
   Command,
@@ -16,9 +20,12 @@ import type {
   ResumeAgentCommand,
   RetireAgentCommand,
   SetMembershipCommand,
+  StartFailedCommand,
+  SwitchAutoscalerCommand,
   TickCommand,
   UpdateAgentCommand,
 } from './command.ts';
+import type { ScalingRecord } from './scaling.ts';
 import type {
   EndReason,
   Health,
@@ -190,6 +197,18 @@ export interface CheckOutcome {
   readonly degraded: number;
   readonly unhealthy: number;
 }
+export interface FleetOutcome {
+  readonly outcome: 'fleet_checked';
+  readonly enabled: boolean;
+  readonly degraded: number;
+  readonly unhealthy: number;
+  readonly actions: readonly ScalingRecord[];
+  readonly skipped: readonly ScalingSkip[];
+}
+export interface SwitchOutcome {
+  readonly outcome: 'switched';
+  readonly enabled: boolean;
+}
 export interface TickOutcome {
   readonly outcome: 'ticked';
 }
@@ -208,6 +227,11 @@ interface Outcomes {
   heartbeat: [HeartbeatCommand, HeartbeatOutcome];
   set_membership: [SetMembershipCommand, MembershipOutcome];
   check_health: [CheckHealthCommand, CheckOutcome];
+  check_fleet: [CheckFleetCommand, FleetOutcome];
+  agent_lost: [AgentLostCommand, AgentOutcome];
+  agent_starting: [AgentStartingCommand, AgentOutcome];
+  start_failed: [StartFailedCommand, AgentOutcome];
+  switch_autoscaler: [SwitchAutoscalerCommand, SwitchOutcome];
   tick: [TickCommand, TickOutcome];
 }
 

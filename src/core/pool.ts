@@ -18,6 +18,7 @@ import type {
 import { type Context, Context as PoolContext, refuse } from './context.ts';
 import { dump, type PoolDump, restore } from './dump.ts';
 import type { Event } from './event.ts';
+import { agentLost, agentStarted, agentStarting, checkFleet, startFailed } from './fleet.ts';
 import { parseTicketId } from './ids.ts';
 import { ACTIVE, IDLE } from './leases.ts';
 import type { PoolOptions } from './options.ts';
@@ -35,6 +36,8 @@ import type {
 import { FRAME, Prefetch } from './prefetch.ts';
 import type {
   AgentQuery,
+  FleetAgent,
+  FleetView,
   LeaseQuery,
   Page,
   PoolQueries,
@@ -42,9 +45,11 @@ import type {
   TenantView,
 } from './queries.ts';
 import { pageOfAgents, pageOfLeases, poolStats, tenantView } from './read.ts';
+import { fleetAgents, fleetView } from './read-fleet.ts';
 import { gone, noAgent, register, retireAgent, setMembership, updateAgent } from './registry.ts';
 import { replay } from './replay.ts';
 import { NONE } from './rows.ts';
+import type { ScalingRecord } from './scaling.ts';
 import { serveByReclaim, serveFreed } from './serve.ts';
 import type { PoolState } from './state.ts';
 import type { Ticket } from './tickets.ts';
@@ -121,7 +126,7 @@ export class Pool implements PoolQueries {
   resume(now: number): void {
     const { state } = this.#context;
     state.now = Math.max(state.now, now);
-    state.agents.forgiveSilence(state.now);
+    state.agents.signals.forgiveSilence(state.now);
     if (state.queue.length > 0) state.reclaimAt = state.now;
   }
 
@@ -167,6 +172,18 @@ export class Pool implements PoolQueries {
     return poolStats(this.#context);
   }
 
+  fleetAgents(): readonly FleetAgent[] {
+    return fleetAgents(this.state);
+  }
+
+  fleet(): FleetView {
+    return fleetView(this.state);
+  }
+
+  scalingRecords(limit: number): readonly ScalingRecord[] {
+    return this.state.scaling.latest(limit);
+  }
+
   /** Carries out what is due; the time that the command happens at. */
   #advance(now: number): number {
     const { state } = this.#context;
@@ -208,11 +225,22 @@ export class Pool implements PoolQueries {
       case 'resume_agent':
         return this.#resume(command.agent, now);
       case 'heartbeat':
-        return heartbeat(context, command, now);
+        return heartbeat(context, command, now, agentStarted);
       case 'set_membership':
         return setMembership(context, command, now);
       case 'check_health':
         return checkHealth(context, now);
+      case 'check_fleet':
+        return checkFleet(context, command, now);
+      case 'agent_lost':
+        return agentLost(context, command, now);
+      case 'agent_starting':
+        return agentStarting(context, command, now);
+      case 'start_failed':
+        return startFailed(context, command, now);
+      case 'switch_autoscaler':
+        context.facts.scalingSwitched(command.enabled, now);
+        return { outcome: 'switched', enabled: command.enabled };
       case 'tick':
         return { outcome: 'ticked' };
     }

@@ -6,12 +6,20 @@ import type { Demand } from './event.ts';
 import { TIERS, type Tier } from './words.ts';
 
 /** How an agent stands toward new work; each agent is in exactly one. Counted by profile. */
-export const AVAILABILITIES = ['offline', 'draining', 'unhealthy', 'leased', 'ready'] as const;
+export const AVAILABILITIES = [
+  'offline',
+  'draining',
+  'unhealthy',
+  'leased',
+  'ready',
+  'starting',
+] as const;
 export const OFFLINE = 0;
 export const DRAINING = 1;
 export const UNHEALTHY = 2;
 export const LEASED = 3;
 export const READY = 4;
+export const STARTING = 5;
 
 export interface Profile {
   readonly id: number;
@@ -173,5 +181,29 @@ function normalized(demand: Demand, tools: readonly string[]): Demand {
     ...(tools.length > 0 && { tools }),
     ...(demand.minTier !== undefined && { minTier: demand.minTier }),
     ...(demand.maxCostPerHour !== undefined && { maxCostPerHour: demand.maxCostPerHour }),
+  };
+}
+
+/** What the agents of a kind will be once there are any: for matching, it counts nobody. */
+export function imagined({
+  name,
+  tools,
+  slots,
+}: {
+  readonly name: string;
+  readonly tools: readonly string[];
+  readonly slots: number;
+}): Profile {
+  return {
+    id: -1,
+    specialization: name,
+    tools,
+    tier: TIERS.indexOf('standard'),
+    costPerHour: 0,
+    multi: slots > 1,
+    counts: new Int32Array(AVAILABILITIES.length),
+    agents: 0,
+    slots: 0,
+    usedSlots: 0,
   };
 }

@@ -1,5 +1,6 @@
 /** What can be asked of a pool without changing it. Implemented by `Pool` (pool.ts). */
 import type { AgentView, LeaseView, TicketView } from './outcome.ts';
+import type { ScalingRecord } from './scaling.ts';
 import type { Health, LeaseState, Phase, Priority } from './words.ts';
 
 export interface Page<T> {
@@ -83,6 +84,38 @@ export interface PoolStats {
   };
 }
 
+/** An agent whose process this pool starts and stops. */
+export interface FleetAgent {
+  readonly agentId: string;
+  readonly specialization: string;
+  readonly port: number;
+  readonly isProtected: boolean;
+  readonly isStarting: boolean;
+  readonly isRetiring: boolean;
+  readonly isLost: boolean;
+}
+
+export interface FleetView {
+  /** Null until somebody has used the switch. */
+  readonly enabled: boolean | null;
+  /** What the autoscaler has done since the journal began. */
+  readonly recorded: number;
+  readonly unhealthy: number;
+  /** Those that have, or ever had, agents. */
+  readonly specializations: readonly {
+    readonly name: string;
+    readonly starting: number;
+    readonly running: number;
+    readonly draining: number;
+    readonly lost: number;
+    /** Over those that run; 0 without any. */
+    readonly averageLoad: number;
+    /** In ms since 1970; null = never. */
+    readonly lastUpAt: number | null;
+    readonly lastDownAt: number | null;
+  }[];
+}
+
 export interface PoolQueries {
   lease(id: string): LeaseView | null;
   leases(query: LeaseQuery): Page<LeaseView>;
@@ -92,4 +125,8 @@ export interface PoolQueries {
   /** null for a tenant that the pool knows nothing of. */
   tenant(id: string): TenantView | null;
   stats(): PoolStats;
+  fleetAgents(): readonly FleetAgent[];
+  fleet(): FleetView;
+  /** What the autoscaler did last, the newest first, at most 10,000. */
+  scalingRecords(limit: number): readonly ScalingRecord[];
 }

@@ -2,7 +2,7 @@
 import type { Context } from './context.ts';
 import { RELEASED } from './leases.ts';
 import type { AgentView, LeaseView, TicketView } from './outcome.ts';
-import { DRAINING, LEASED, OFFLINE } from './profiles.ts';
+import { DRAINING, LEASED, OFFLINE, STARTING } from './profiles.ts';
 import type { AgentQuery, LeaseQuery, Page, PoolStats, TenantView } from './queries.ts';
 import { NONE } from './rows.ts';
 import type { PoolState } from './state.ts';
@@ -110,6 +110,7 @@ export function poolStats({ state, counters }: Context): PoolStats {
     byPhase.offline += profile.counts[OFFLINE];
     byPhase.draining += profile.counts[DRAINING];
     byPhase.leased += profile.counts[LEASED];
+    byPhase.starting += profile.counts[STARTING];
     const own = bySpecialization.get(profile.specialization) ?? {
       total: 0,
       slots: 0,
@@ -120,7 +121,8 @@ export function poolStats({ state, counters }: Context): PoolStats {
     own.usedSlots += profile.usedSlots;
     bySpecialization.set(profile.specialization, own);
   }
-  byPhase.available = agents.size - byPhase.offline - byPhase.draining - byPhase.leased;
+  byPhase.available =
+    agents.size - byPhase.offline - byPhase.draining - byPhase.leased - byPhase.starting;
   const byPriority = zeros(PRIORITIES);
   let oldest = Number.POSITIVE_INFINITY;
   for (const lane of queue.lanes.values()) {

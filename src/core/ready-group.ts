@@ -18,9 +18,11 @@ import { CLASSES, IDLE_LIMIT_MS, idleOfClass, RANK_MASKS, RANKS } from './score.
 
 const LEAST_CAPACITY = 64;
 /** Places a line has for each agent on it. */
-const ROOM = 4;
-/** Places looked at for each one taken, while closing up. */
-const CLOSING_STEPS = 4;
+const ROOM = 8;
+/** While closing up: so many places are looked at for each so many taken. Many at once, since
+ *  their agents' rows are then loaded side by side; not more, since requests wait meanwhile. */
+const CLOSING_STEPS = 64;
+const CLOSING_EVERY = 16;
 /** Classes whose agents can still age: all but the longest idle. */
 const AGEING = Array.from({ length: CLASSES }, (_, cls) => cls).filter(
   (cls) => idleOfClass(cls) < IDLE_LIMIT_MS.length,
@@ -59,8 +61,9 @@ export class ReadyGroup {
     this.#line[place] = agent;
     this.#placed++;
     this.#agents.setPlace(agent, this.id, place);
-    if (this.#from !== NONE) this.#closeUp();
-    else if (this.#end > this.#line.length / 2) this.#from = this.#to = 0;
+    if (this.#from !== NONE) {
+      if (place % CLOSING_EVERY === 0) this.#closeUp();
+    } else if (this.#end > this.#line.length / 2) this.#from = this.#to = 0;
   }
 
   /** Takes the agent off the line. It must not be ready. */

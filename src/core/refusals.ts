@@ -16,6 +16,7 @@ export function lacksCapability(
     able += profile.agents;
     if (able >= count) return null;
   }
+  if (able + startable(state, requirement) >= count) return null;
   const wanted = describe(requirement);
   if (able > 0) {
     return refuse(
@@ -30,6 +31,18 @@ export function lacksCapability(
       ? 'No agents are registered yet. Register some, for example with `remuda agents import`.'
       : `No registered agent could ever serve this: there is none${wanted}.`,
   );
+}
+
+/** Agents that could be started for it. */
+function startable({ startable: kinds, profiles }: Context['state'], requirement: Requirement) {
+  let sum = 0;
+  for (const { profile, max } of kinds) {
+    if (mismatch(profile, requirement) !== null) continue;
+    const { specialization } = profile;
+    const own = profiles.all.filter((other) => other.specialization === specialization);
+    sum += Math.max(0, max - own.reduce((agents, other) => agents + other.agents, 0));
+  }
+  return sum;
 }
 
 /** What a requirement demands, in words that go on from "agents". */

@@ -36,6 +36,20 @@ export function replay(context: Context, event: Event): void {
     case 'agent_retired':
       facts.agentRetired(agentRow(state, event.agent), now);
       return;
+    case 'agent_starting':
+      facts.agentStarting(agentRow(state, event.agent), now);
+      return;
+    case 'agent_started':
+      facts.agentStarted(agentRow(state, event.agent), now);
+      return;
+    case 'scaling_recorded': {
+      const { type: _type, at: _at, ...record } = event;
+      facts.scalingRecorded(record, now);
+      return;
+    }
+    case 'scaling_switched':
+      facts.scalingSwitched(event.enabled, now);
+      return;
     case 'agent_health_changed':
       facts.agentHealthChanged(agentRow(state, event.agent), event.health, event.cause, now);
       return;

@@ -10,10 +10,11 @@ import { LeaseTable } from './leases.ts';
 import { ENDED_LEASES_KEPT } from './limits.ts';
 import { Memberships } from './memberships.ts';
 import type { PoolOptions } from './options.ts';
-import { type Profile, Profiles } from './profiles.ts';
+import { imagined, type Profile, Profiles } from './profiles.ts';
 import { Purposes } from './purposes.ts';
 import { Queue } from './queue.ts';
 import { ReadyIndex } from './ready-index.ts';
+import { Scaling } from './scaling.ts';
 import { TenantTable } from './tenants.ts';
 import { TicketTable } from './tickets.ts';
 import { TimingWheel } from './timing-wheel.ts';
@@ -47,6 +48,7 @@ export class PoolState {
   readonly tickets: TicketTable = new TicketTable();
   readonly memberships: Memberships = new Memberships();
   readonly answers: Answers = new Answers();
+  readonly scaling: Scaling = new Scaling();
   lastToken = 0;
   /** The time of the newest command or event; time never goes back. Not durable. */
   now = 0;
@@ -63,8 +65,15 @@ export class PoolState {
   /** When those who wait are next checked for a lease to reclaim. */
   reclaimAt: number = Number.POSITIVE_INFINITY;
 
+  /** Kinds that can be started on demand, as profiles that count nobody. */
+  readonly startable: readonly { readonly profile: Profile; readonly max: number }[];
+
   constructor(options: PoolOptions, endedLeasesKept: number = ENDED_LEASES_KEPT) {
     this.options = options;
+    this.startable = options.startable.map((kind) => ({
+      profile: imagined(kind),
+      max: kind.max,
+    }));
     this.agents = new AgentTable(this.profiles.all);
     this.tenants = new TenantTable(this.agents, options.affinitySize);
     const purposes = new Purposes(options.purposes);

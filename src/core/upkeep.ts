@@ -17,10 +17,12 @@ import { findAgents, NO_HOSTS, type Wish } from './search.ts';
 import type { Ticket } from './tickets.ts';
 import { HEALTHS } from './words.ts';
 
+/** `onStarted` is told of agents that were starting: this is their first heartbeat. */
 export function heartbeat(
   context: Context,
   command: HeartbeatCommand,
   now: number,
+  onStarted: (context: Context, agent: number, now: number) => void,
 ): HeartbeatOutcome {
   const { state, facts } = context;
   const { agents } = state;
@@ -33,13 +35,14 @@ export function heartbeat(
       continue;
     }
     accepted++;
-    agents.noteHeartbeat(agent, now, load);
+    agents.signals.noteHeartbeat(agent, now, load);
+    if (agents.isStarting(agent)) onStarted(context, agent, now);
     const health = HEALTHS[agents.health(agent)];
     if (command.health !== undefined) {
       if (command.health === health && agents.isDeclared(agent)) continue;
       if (command.health === health && health === 'healthy') continue;
       facts.agentHealthChanged(agent, command.health, 'report', now);
-      if (command.health === 'unhealthy') moveLeases(context, agent, now);
+      if (command.health === 'unhealthy') moveLeases(context, agent, now, false);
     } else if (health !== 'healthy' && !agents.isDeclared(agent)) {
       facts.agentHealthChanged(agent, 'healthy', 'heartbeat', now);
     }
@@ -49,32 +52,43 @@ export function heartbeat(
 
 /** One check: every agent that has been silent for too long has missed once more. */
 export function checkHealth(context: Context, now: number): CheckOutcome {
-  const { state, facts } = context;
+  const { degraded, lost } = judgeSilence(context, now);
+  // All are judged before any lease moves, so that none moves to an agent that is lost as well.
+  for (const agent of lost) moveLeases(context, agent, now, false);
+  return { outcome: 'checked', degraded, unhealthy: lost.length };
+}
+
+/** Counts misses and says who is lost by them; their leases are still where they were. */
+export function judgeSilence(
+  { state, facts }: Context,
+  now: number,
+): { degraded: number; lost: number[] } {
   const { agents } = state;
   const { heartbeatTimeoutMs, unhealthyThreshold } = state.options.health;
   let degraded = 0;
   const lost: number[] = [];
-  if (heartbeatTimeoutMs > 0) {
-    for (let agent = 0; agent < agents.names.end; agent++) {
-      if (now - agents.heartbeatAt(agent) <= heartbeatTimeoutMs) continue;
-      if (!agents.names.has(agent) || agents.isOffline(agent)) continue;
-      const misses = agents.addMiss(agent);
-      if (misses >= unhealthyThreshold) {
-        facts.agentHealthChanged(agent, 'unhealthy', 'silence', now);
-        lost.push(agent);
-      } else if (agents.health(agent) === HEALTHS.indexOf('healthy')) {
-        facts.agentHealthChanged(agent, 'degraded', 'silence', now);
-        degraded++;
-      }
+  if (heartbeatTimeoutMs === 0) return { degraded, lost };
+  for (let agent = 0; agent < agents.names.end; agent++) {
+    if (now - agents.signals.heartbeatAt(agent) <= heartbeatTimeoutMs) continue;
+    // One that is starting has a deadline of its own.
+    if (!agents.names.has(agent) || agents.isOffline(agent) || agents.isStarting(agent)) continue;
+    const misses = agents.signals.addMiss(agent);
+    if (misses >= unhealthyThreshold) {
+      facts.agentHealthChanged(agent, 'unhealthy', 'silence', now);
+      lost.push(agent);
+    } else if (agents.health(agent) === HEALTHS.indexOf('healthy')) {
+      facts.agentHealthChanged(agent, 'degraded', 'silence', now);
+      degraded++;
     }
   }
-  // All are judged before any lease moves, so that none moves to an agent that is lost as well.
-  for (const agent of lost) moveLeases(context, agent, now);
-  return { outcome: 'checked', degraded, unhealthy: lost.length };
+  return { degraded, lost };
 }
 
-/** The leases of a lost agent go on with others, each under a new token, or end. */
-function moveLeases(context: Context, agent: number, now: number): void {
+/**
+ * The leases of a lost agent go on with others, each under a new token. Those for whom there is
+ * nobody end, or stay where they are while a replacement is on its way (`hold`).
+ */
+export function moveLeases(context: Context, agent: number, now: number, hold: boolean): void {
   const { state, facts, counters } = context;
   const { leases, agents } = state;
   const rows: number[] = [];
@@ -104,7 +118,7 @@ function moveLeases(context: Context, agent: number, now: number): void {
       }
     }
     if (next === NONE) {
-      context.end(row, 'agent_lost', now);
+      if (!hold) context.end(row, 'agent_lost', now);
       continue;
     }
     counters.moved++;
@@ -174,7 +188,13 @@ export function endDueTickets(context: Context, now: number): void {
 }
 
 /** No new leases for the agent; its idle ones end now. Retiring, it leaves with the last one. */
-export function drain(context: Context, agent: number, retiring: boolean, now: number): void {
+export function drain(
+  context: Context,
+  agent: number,
+  retiring: boolean,
+  now: number,
+  reason: 'drained' | 'scaled_down' = 'drained',
+): void {
   const { state, facts } = context;
   const { agents, leases } = state;
   if (!agents.isDraining(agent) || (retiring && !agents.isRetiring(agent))) {
@@ -182,7 +202,7 @@ export function drain(context: Context, agent: number, retiring: boolean, now: n
   }
   const name = agents.names.name(agent);
   for (const row of leasesOf(context, agent)) {
-    if (leases.state(row) === IDLE) context.end(row, 'drained', now);
+    if (leases.state(row) === IDLE) context.end(row, reason, now);
   }
   const still = agents.names.find(name) === agent;
   if (retiring && still && agents.used(agent) === 0) facts.agentRetired(agent, now);

@@ -3,7 +3,7 @@ import { leaseDeadline } from './idle-policy.ts';
 import { ticketId } from './ids.ts';
 import { RELEASED } from './leases.ts';
 import type { AgentView, LeaseView, TicketView } from './outcome.ts';
-import { DRAINING, LEASED, OFFLINE } from './profiles.ts';
+import { DRAINING, LEASED, OFFLINE, STARTING } from './profiles.ts';
 import { NONE } from './rows.ts';
 import type { PoolState } from './state.ts';
 import type { Ticket } from './tickets.ts';
@@ -77,6 +77,8 @@ export function phaseOf(state: PoolState, agent: number): Phase {
       return 'draining';
     case LEASED:
       return 'leased';
+    case STARTING:
+      return 'starting';
     default:
       return agents.used(agent) >= agents.slots(agent) ? 'leased' : 'available';
   }
@@ -105,7 +107,7 @@ export function agentView(state: PoolState, agent: number): AgentView {
     hasCredential: agents.credentials[agent] !== undefined,
     registeredAt: agents.registeredAt(agent),
     lastUsedAt: agents.lastUsedAt(agent),
-    lastHeartbeatAt: agents.heartbeatAt(agent),
+    lastHeartbeatAt: agents.signals.heartbeatAt(agent),
     leases24h: agents.leases24h(agent, state.now),
     leases: held,
     memberships: [...memberships.tenantsOf(agent)].map((tenant) => tenants.names.name(tenant)),

@@ -48,6 +48,15 @@ export const END_REASONS = [
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
+/** What the autoscaler does. `scale_failed`: an agent could not be started. */
+export const SCALING_KINDS = [
+  'scale_up',
+  'scale_down',
+  'replace_unhealthy',
+  'scale_failed',
+] as const;
+export type ScalingKind = (typeof SCALING_KINDS)[number];
+
 export const TICKET_STATES = ['queued', 'granted', 'expired', 'cancelled'] as const;
 export type TicketState = (typeof TICKET_STATES)[number];
 
@@ -71,6 +80,7 @@ export const REJECTIONS = [
   'DRAINING',
   'UNHEALTHY',
   'LEASED',
+  'STARTING',
   'SERVES_TENANT',
   'WITHHELD_FOR_GROUP',
 ] as const;
