@@ -20,7 +20,8 @@ const ALLOWED = {
   host: ['core'],
   adapters: ['host', 'core'],
   sim: ['core', 'host', 'adapters'],
-  server: ['host', 'adapters', 'protocol', 'core'],
+  // The reference agent is a program that the server starts; nothing of it is called.
+  server: ['host', 'adapters', 'protocol', 'core', 'agent'],
   sdk: ['protocol'],
   discord: ['sdk', 'protocol'],
   dashboard: ['sdk', 'protocol'],

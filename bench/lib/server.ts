@@ -42,7 +42,7 @@ export class ServerProcess {
     this.port = port;
     this.startedAt = performance.now();
     const path = fileURLToPath(new URL('./server-child.ts', import.meta.url));
-    const own = ['--port', `${port}`, '--data', data, '--log.file='];
+    const own = ['--port', `${port}`, '--data', data, '--log.file=', '--multi_agent.enabled=false'];
     this.#child = fork(path, [...own, ...args], {
       cwd: data,
       execArgv: [...execArgv],

@@ -96,7 +96,6 @@ export class LeaseTable {
   #i32: Int32Array;
   #f64: Float64Array;
   readonly #requirements = new HeldRequirements();
-  /** By row: few leases have any. */
   readonly #metadata = new Map<number, Metadata>();
   #capacity = 64;
   #rows = 0;

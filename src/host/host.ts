@@ -33,6 +33,8 @@ export interface HostOptions {
   readonly log?: HostLog;
   /** Takes a snapshot somewhere else (a follower) and resolves with its last event's number. */
   readonly snapshot?: (stop: AbortSignal) => Promise<number>;
+  /** False where somebody else checks heartbeats (fleet.ts). */
+  readonly checksHealth?: boolean;
   /** Events after which the next snapshot is taken. */
   readonly snapshotEveryEvents?: number;
 }
@@ -117,7 +119,7 @@ export class Host implements PoolHost {
         `Pool rebuilt from ${journal.name}`,
       );
       host.#plan();
-      host.#planCheck();
+      if (options.checksHealth !== false) host.#planCheck();
       return host;
     } catch (error) {
       await journal.close().catch(() => {});

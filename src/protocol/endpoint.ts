@@ -7,7 +7,7 @@ import type { ErrorCode } from './errors.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-export type Tag = 'leases' | 'tickets' | 'agents' | 'tenants' | 'pool' | 'service';
+export type Tag = 'leases' | 'tickets' | 'agents' | 'tenants' | 'pool' | 'autoscaler' | 'service';
 
 export interface ResponseSpec {
   readonly description: string;

@@ -26,11 +26,14 @@ const EVENTS: Event[] = [
     labels: { endpoint: 'http://x' },
     protected: true,
     credential: 'v1.SECRET',
+    managed: true,
   },
   { type: 'agent_updated', at, agent, slots: 3, labels: { zone: 'a' } },
   { type: 'agent_draining', at, agent, retiring: true },
   { type: 'agent_resumed', at, agent },
   { type: 'agent_retired', at, agent },
+  { type: 'agent_starting', at, agent },
+  { type: 'agent_started', at, agent },
   { type: 'agent_health_changed', at, agent, health: 'degraded', cause: 'silence' },
   { type: 'membership_changed', at, agent, tenant: 'guild', member: true },
   {
@@ -68,6 +71,16 @@ const EVENTS: Event[] = [
   },
   { type: 'ticket_ended', at, ticket: 'tkt-1', state: 'granted' },
   { type: 'ticket_claimed', at, ticket: 'tkt-1' },
+  {
+    type: 'scaling_recorded',
+    at,
+    kind: 'replace_unhealthy',
+    specialization: 'general',
+    reason: 'Missed heartbeats: 3 >= 3',
+    agent: 'bot_2',
+    replaces: agent,
+  },
+  { type: 'scaling_switched', at, enabled: false },
 ];
 
 describe('events on the wire', () => {
@@ -96,6 +109,38 @@ describe('events on the wire', () => {
       ends_at: '2026-03-01T12:00:01.000Z',
       demand: { min_tier: 'lite', max_cost_per_hour: 2 },
     });
+  });
+
+  test('what the autoscaler did has its kind, its reason and both agents', () => {
+    const recorded = EVENTS.find(({ type }) => type === 'scaling_recorded') as Event;
+    expect(eventToJson(recorded)).toEqual({
+      type: 'scaling_recorded',
+      at: '2026-03-01T12:00:00.000Z',
+      kind: 'replace_unhealthy',
+      specialization: 'general',
+      reason: 'Missed heartbeats: 3 >= 3',
+      agent_id: 'bot_2',
+      replaces: agent,
+    });
+  });
+
+  test('what is not there is not sent', () => {
+    const { managed: _, ...unmanaged } = EVENTS[0] as Extract<Event, { type: 'agent_registered' }>;
+    expect(JSON.stringify(eventToJson(unmanaged))).not.toContain('managed');
+    const recorded = EVENTS.find(({ type }) => type === 'scaling_recorded');
+    const { replaces: __, ...grown } = recorded as Extract<Event, { type: 'scaling_recorded' }>;
+    expect(JSON.stringify(eventToJson(grown))).not.toContain('replaces');
+  });
+
+  test('the end of a process is a cause', () => {
+    const lost: Event = {
+      type: 'agent_health_changed',
+      at,
+      agent,
+      health: 'unhealthy',
+      cause: 'exit',
+    };
+    expect(checkOf(PoolEvent).accepts(eventToJson(lost))).toBe(true);
   });
 
   test('a credential never leaves, not even sealed', () => {

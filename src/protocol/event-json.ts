@@ -17,6 +17,9 @@ export function eventToJson(event: Event): PublicEvent | null {
     case 'ticket_ended':
     case 'ticket_claimed':
       return ticketEvent(event);
+    case 'scaling_recorded':
+    case 'scaling_switched':
+      return scalingEvent(event);
     default:
       return agentEvent(event);
   }
@@ -25,7 +28,8 @@ export function eventToJson(event: Event): PublicEvent | null {
 type Of<T extends string> = Extract<Event, { type: T }>;
 type LeaseEvent = Of<'lease_granted' | 'lease_reported' | 'lease_moved' | 'lease_ended'>;
 type TicketEvent = Of<'ticket_queued' | 'ticket_ended' | 'ticket_claimed'>;
-type AgentEvent = Exclude<Event, LeaseEvent | TicketEvent | Of<'answer_kept'>>;
+type ScalingEvent = Of<'scaling_recorded' | 'scaling_switched'>;
+type AgentEvent = Exclude<Event, LeaseEvent | TicketEvent | ScalingEvent | Of<'answer_kept'>>;
 
 function agentEvent(event: AgentEvent): PublicEvent {
   const at = toTime(event.at);
@@ -44,6 +48,7 @@ function agentEvent(event: AgentEvent): PublicEvent {
         labels: { ...event.labels },
         protected: event.protected,
         has_credential: event.credential !== undefined,
+        managed: event.managed,
       };
     case 'agent_updated':
       return {
@@ -62,6 +67,8 @@ function agentEvent(event: AgentEvent): PublicEvent {
       return { type: event.type, at, agent_id, retiring: event.retiring };
     case 'agent_resumed':
     case 'agent_retired':
+    case 'agent_starting':
+    case 'agent_started':
       return { type: event.type, at, agent_id };
     case 'agent_health_changed':
       return { type: event.type, at, agent_id, health: event.health, cause: event.cause };
@@ -130,6 +137,24 @@ function ticketEvent(event: TicketEvent): PublicEvent {
       return { type: event.type, at, ticket_id, state: event.state };
     case 'ticket_claimed':
       return { type: event.type, at, ticket_id };
+  }
+}
+
+function scalingEvent(event: ScalingEvent): PublicEvent {
+  const at = toTime(event.at);
+  switch (event.type) {
+    case 'scaling_recorded':
+      return {
+        type: event.type,
+        at,
+        kind: event.kind,
+        specialization: event.specialization,
+        reason: event.reason,
+        agent_id: event.agent,
+        replaces: event.replaces,
+      };
+    case 'scaling_switched':
+      return { type: event.type, at, enabled: event.enabled };
   }
 }
 

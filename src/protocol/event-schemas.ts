@@ -13,6 +13,8 @@ import {
   Metadata,
   Priority,
   Purpose,
+  Replaces,
+  ScalingKind,
   Slots,
   Specialization,
   strict,
@@ -58,6 +60,9 @@ export const EVENT_SCHEMAS = {
     labels: Labels,
     protected: Type.Boolean(),
     has_credential: Type.Boolean(),
+    managed: Type.Optional(
+      Type.Boolean({ description: 'Its process is started and stopped by the pool.' }),
+    ),
   }),
   agent_updated: event('agent_updated', 'What is known of an agent changed.', {
     agent_id: AgentId,
@@ -77,11 +82,18 @@ export const EVENT_SCHEMAS = {
     agent_id: AgentId,
   }),
   agent_retired: event('agent_retired', 'An agent left the pool.', { agent_id: AgentId }),
+  agent_starting: event('agent_starting', 'The process of an agent is started again.', {
+    agent_id: AgentId,
+  }),
+  agent_started: event('agent_started', 'The first heartbeat of an agent since it was started.', {
+    agent_id: AgentId,
+  }),
   agent_health_changed: event('agent_health_changed', 'The health of an agent changed.', {
     agent_id: AgentId,
     health: Health,
-    cause: Type.Enum(['silence', 'report', 'heartbeat'], {
-      description: 'Judged by its silence, by its own word, or by a heartbeat that ends a silence.',
+    cause: Type.Enum(['silence', 'report', 'heartbeat', 'exit'], {
+      description:
+        'Judged by its silence, by its own word, by a heartbeat that ends a silence, or by the end of its process.',
     }),
   }),
   membership_changed: event('membership_changed', 'An agent may or may not serve a tenant.', {
@@ -132,6 +144,16 @@ export const EVENT_SCHEMAS = {
   }),
   ticket_claimed: event('ticket_claimed', 'Somebody read the grant of a ticket.', {
     ticket_id: TicketId,
+  }),
+  scaling_recorded: event('scaling_recorded', 'The autoscaler did something.', {
+    kind: ScalingKind,
+    specialization: Specialization,
+    reason: Type.String({ description: 'Why, in words and figures.' }),
+    agent_id: AgentId,
+    replaces: Type.Optional(Replaces),
+  }),
+  scaling_switched: event('scaling_switched', 'The autoscaler was switched on or off.', {
+    enabled: Type.Boolean(),
   }),
 } as const satisfies { readonly [type: string]: TSchema };
 

@@ -7,6 +7,7 @@ import {
   LEASE_STATES,
   PHASES,
   PRIORITIES,
+  SCALING_KINDS,
   TICKET_STATES,
   TIERS,
 } from '../core/words.ts';
@@ -74,6 +75,14 @@ export const LeaseState = Type.Enum([...LEASE_STATES], { description: 'Where the
 export const EndReason = Type.Enum([...END_REASONS], { description: 'Why the lease ended.' });
 export const TicketState = Type.Enum([...TICKET_STATES], {
   description: 'Where the ticket stands.',
+});
+
+export const ScalingKind = Type.Enum([...SCALING_KINDS], {
+  description: 'What the autoscaler did. scale_failed: an agent could not be started.',
+});
+export const Replaces = Type.Unsafe<string>({
+  ...AgentId,
+  description: 'In whose place; the agent itself where it comes back.',
 });
 
 export const Token = Type.Integer({

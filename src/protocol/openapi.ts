@@ -25,6 +25,7 @@ const TAGS = {
   agents: 'Who can be granted: registration, liveness, maintenance, memberships.',
   tenants: 'What one tenant has and is used to.',
   pool: 'The pool as a whole.',
+  autoscaler: 'How many agents the pool starts and stops by itself, and why.',
   service: 'The service itself.',
 };
 

@@ -14,6 +14,7 @@ import { connectionProblem, problemOf } from './http/failures.ts';
 import { Paths } from './http/paths.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { alertRoutes } from './routes/alerts.ts';
+import { autoscalerRoutes } from './routes/autoscaler.ts';
 import { eventRoutes } from './routes/events.ts';
 import { heartbeatRoutes } from './routes/heartbeats.ts';
 import { leaseRoutes } from './routes/leases.ts';
@@ -83,6 +84,7 @@ export function createApp(context: ServerContext): FastifyInstance {
   statsRoutes(app, context);
   eventRoutes(app, context);
   alertRoutes(app, context);
+  autoscalerRoutes(app, context);
   systemRoutes(app, context);
   void app.register(swagger, {
     mode: 'static',

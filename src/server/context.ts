@@ -1,4 +1,5 @@
 /** What handlers share. */
+import type { FleetControl } from '../host/fleet-api.ts';
 import type { PoolHost } from '../host/host-api.ts';
 import type { Clock } from '../host/ports.ts';
 import type { Alerts } from './alerts.ts';
@@ -11,6 +12,7 @@ import type { Waiters } from './waiters.ts';
 
 export interface ServerContext {
   readonly host: PoolHost;
+  readonly fleet: FleetControl;
   readonly config: Config;
   readonly logger: Logger;
   readonly version: string;

@@ -8,6 +8,8 @@ import type { FastifyInstance } from 'fastify';
 import { SystemClock } from '../adapters/clock.ts';
 import { openJournal } from '../adapters/journals/open.ts';
 import { snapshotsOf } from '../adapters/snapshots.ts';
+import type { Fleet } from '../host/fleet.ts';
+import type { FleetControl } from '../host/fleet-api.ts';
 import { Host } from '../host/host.ts';
 import { NotReadyError, type PoolHost } from '../host/host-api.ts';
 import type { Clock } from '../host/ports.ts';
@@ -17,6 +19,8 @@ import { poolOptions } from './config/pool-options.ts';
 import type { Config } from './config/schema.ts';
 import type { ServerContext } from './context.ts';
 import { EventStreams } from './event-streams.ts';
+import { createFleet } from './fleet.ts';
+import { FleetSlot } from './fleet-slot.ts';
 import { HostSlot } from './host-slot.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics.ts';
@@ -38,6 +42,8 @@ export interface ServeOptions {
   /** A pool, or one that is being opened; unless given, the journal of the configuration is opened. */
   readonly host?: PoolHost | Promise<PoolHost>;
   readonly clock?: Clock;
+  /** In place of one that starts real agents. */
+  readonly fleet?: FleetControl;
 }
 
 export interface RunningServer {
@@ -55,15 +61,36 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { config, logger } = options;
   const clock = options.clock ?? new SystemClock();
   const slot = new HostSlot();
-  const context = createContext(options, slot, clock);
+  const fleetSlot = new FleetSlot();
+  const context = createContext(options, slot, fleetSlot, clock);
   const app = createApp(context);
   await app.listen({ host: config.server.host, port: config.server.port });
   const { port } = app.server.address() as AddressInfo;
+  const fleet =
+    options.fleet === undefined
+      ? createFleet({
+          config,
+          host: slot,
+          clock,
+          logger,
+          url: `http://${agentHost(config.server.host)}:${port}`,
+          countsMisses: options.host === undefined,
+        })
+      : null;
+  if (options.fleet !== undefined) fleetSlot.fill(options.fleet);
   const opening = (async () => {
     const host = await (options.host ?? openHost(config, logger, clock));
-    if (!context.stopping.isStopping) return slot.fill(host);
-    await host.close();
-    throw new NotReadyError('stopping');
+    if (context.stopping.isStopping) {
+      await host.close();
+      throw new NotReadyError('stopping');
+    }
+    slot.fill(host);
+    if (fleet === null) return;
+    fleetSlot.fill(fleet);
+    // Requests are served meanwhile: agents that come by themselves need no fleet.
+    fleet.start().catch((error: Error) => {
+      logger.error({ component: 'fleet', err: error }, 'The fleet could not be started');
+    });
   })();
   // Whoever awaits `ready` hears of it; nobody has to.
   opening.catch(() => {});
@@ -74,7 +101,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     port,
     ready: opening,
     stop: () => {
-      stopped ??= stop(app, context, opening, alerting);
+      stopped ??= stop(app, context, fleet, opening, alerting);
       return stopped;
     },
   };
@@ -87,16 +114,23 @@ function openHost(config: Config, logger: Logger, clock: Clock): Promise<PoolHos
   });
   const pool = poolOptions(config);
   const snapshot = snapshotsOf(config.journal.url, pool);
-  return Host.open({ journal, clock, options: pool, log, snapshot });
+  // The fleet checks heartbeats together with the load.
+  return Host.open({ journal, clock, options: pool, log, snapshot, checksHealth: false });
 }
 
-function createContext(options: ServeOptions, host: PoolHost, clock: Clock): ServerContext {
+function createContext(
+  options: ServeOptions,
+  host: PoolHost,
+  fleet: FleetControl,
+  clock: Clock,
+): ServerContext {
   const { config, sealer = null } = options;
   const logger = options.logger.child({ component: 'http' });
   const version = readVersion();
   const { utilization_high: utilizationHigh, utilization_low: utilizationLow } = config.pool.alerts;
   return {
     host,
+    fleet,
     config,
     logger,
     version,
@@ -131,6 +165,7 @@ function watchAlerts({ host, alerts, clock }: ServerContext, logger: Logger): No
 async function stop(
   app: FastifyInstance,
   context: ServerContext,
+  fleet: Fleet | null,
   opening: Promise<void>,
   alerting: NodeJS.Timeout,
 ): Promise<void> {
@@ -138,6 +173,7 @@ async function stop(
   stopping.isStopping = true;
   clearInterval(alerting);
   const closed = app.close();
+  const fleetClosed = fleet?.close();
   waiters.stop();
   streams.stop();
   // A connection that has just been answered is idle only now, and would be kept alive.
@@ -147,8 +183,14 @@ async function stop(
   clearInterval(closeIdle);
   clearTimeout(cut);
   // A pool that is still being opened has promised nobody anything; it closes itself when it is.
+  await fleetClosed;
   await Promise.race([opening.catch(() => {}), sleep(OPENING_MS, undefined, { ref: false })]);
   await host.close();
+}
+
+/** An address that agents on this machine can call. */
+function agentHost(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : urlHost(host);
 }
 
 function urlHost(host: string): string {

@@ -91,7 +91,10 @@ export interface ServedPool {
 export async function servePool(...args: readonly string[]): Promise<ServedPool> {
   const cwd = workspace();
   const data = join(cwd, 'data');
-  const child = spawnCli(['serve', '--port=0', `--data=${data}`, '--log.file=', ...args], { cwd });
+  const child = spawnCli(
+    ['serve', '--port=0', `--data=${data}`, '--log.file=', '--multi_agent.enabled=false', ...args],
+    { cwd },
+  );
   const end = finished(child);
   const url = await new Promise<string>((resolve, reject) => {
     let text = '';

@@ -35,7 +35,13 @@ export class ServerProcess {
     const [command = '', ...rest] = [...through, process.execPath, ENTRY, ...args];
     this.child = spawn(command, rest, {
       cwd,
-      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
+      env: {
+        PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: COMPILE_CACHE,
+        // Tests of agents that the pool starts say so.
+        REMUDA_MULTI_AGENT_ENABLED: 'false',
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -19,8 +19,18 @@ import { agentView, explain, leaseView, ticketView } from './naive-views.ts';
 const refused = (code: O.RefusalCode, more: object = {}) =>
   ({ outcome: 'refused', code, ...more }) as unknown as O.Refusal;
 
+/** The agents that a pool starts by itself have tests of their own: fleet.test.ts. */
+export type NaiveCommand = Exclude<
+  C.Command,
+  | C.CheckFleetCommand
+  | C.AgentLostCommand
+  | C.AgentStartingCommand
+  | C.StartFailedCommand
+  | C.SwitchAutoscalerCommand
+>;
+
 export class NaivePool extends NaiveRules {
-  execute(command: C.Command, now: number): O.Outcome {
+  execute(command: NaiveCommand, now: number): O.Outcome {
     this.advance(now);
     const outcome = this.answer(command);
     this.serve(false);
@@ -34,7 +44,7 @@ export class NaivePool extends NaiveRules {
     return outcome;
   }
 
-  answer(command: C.Command): O.Outcome {
+  answer(command: NaiveCommand): O.Outcome {
     switch (command.type) {
       case 'lease':
         return this.lease(command);

@@ -31,7 +31,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 function run(args: readonly string[], env: { [name: string]: string } = {}) {
   const child = spawn(process.execPath, [join(directory, 'serve.mjs'), ...args], {
     cwd: directory,
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, REMUDA_MULTI_AGENT_ENABLED: 'false', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);

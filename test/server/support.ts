@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import { SystemClock } from '../../src/adapters/clock.ts';
 import { openJournal } from '../../src/adapters/journals/open.ts';
+import type { FleetControl } from '../../src/host/fleet-api.ts';
 import { Host } from '../../src/host/host.ts';
 import type { PoolHost } from '../../src/host/host-api.ts';
 import type { Endpoint } from '../../src/protocol/endpoint.ts';
@@ -42,6 +43,8 @@ export interface StartOptions {
   readonly sealer?: Sealer;
   /** In place of the real pool. */
   readonly host?: PoolHost;
+  /** In place of one that starts real agents. */
+  readonly fleet?: FleetControl;
   readonly log?: (line: string) => void;
 }
 
@@ -49,13 +52,25 @@ export function testConfig(flags: { readonly [name: string]: string } = {}): Con
   const loaded = loadConfig({
     file: new URL('../../config.yaml', import.meta.url).pathname,
     env: {},
-    flags: { port: '0', 'journal.url': 'memory:', 'log.file': '', ...flags },
+    flags: {
+      port: '0',
+      'journal.url': 'memory:',
+      'log.file': '',
+      'multi_agent.enabled': 'false',
+      ...flags,
+    },
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults));
   return loaded.config;
 }
 
-export async function start({ flags, sealer, host, log }: StartOptions = {}): Promise<TestServer> {
+export async function start({
+  flags,
+  sealer,
+  host,
+  fleet,
+  log,
+}: StartOptions = {}): Promise<TestServer> {
   const config = testConfig(flags);
   const pool =
     host ??
@@ -65,7 +80,7 @@ export async function start({ flags, sealer, host, log }: StartOptions = {}): Pr
       options: poolOptions(config),
     }));
   const logger = pino({ level: log ? 'debug' : 'silent' }, { write: log ?? (() => {}) });
-  const server = await serve({ config, logger, sealer, host: pool });
+  const server = await serve({ config, logger, sealer, host: pool, fleet });
   await server.ready;
   return {
     url: server.url,

@@ -22,7 +22,12 @@ const Specialization = strict({
   }),
   command: Type.Array(Type.String({ minLength: 1 }), {
     default: [],
-    description: 'The program that is an agent, and its arguments.',
+    description:
+      'The program that is an agent, and its arguments; {agent_id}, {port} and {specialization} are filled in. Empty: the reference agent.',
+  }),
+  core: Type.Boolean({
+    default: true,
+    description: 'Start the first agent at once, and never remove it.',
   }),
 });
 
@@ -98,7 +103,7 @@ const Autoscaling = strict(
   },
   {
     description:
-      'Growing and shrinking with the demand; heartbeats of all agents. In this version only check_interval_sec, unhealthy_threshold and heartbeat_timeout_sec are used.',
+      'Growing and shrinking with the demand; heartbeats of all agents. min_agents_per_type, cooldowns and thresholds are for each specialization.',
   },
 );
 
@@ -106,7 +111,7 @@ export const AgentsSection = strict(
   {
     enabled: Type.Boolean({
       default: true,
-      description: 'Start agents from here at all. Not used in this version.',
+      description: 'Start agents from here at all.',
     }),
     specializations: byName(Specialization, {
       default: Object.fromEntries(

@@ -24,6 +24,11 @@ const RESERVED: ReadonlySet<string> = new Set([
   'REMUDA_KEY',
   'REMUDA_LAUNCHER',
   'REMUDA_DEBUG',
+  // What agents are started with; a command of theirs may read the configuration too.
+  'REMUDA_POOL_ID',
+  'REMUDA_AGENT_ID',
+  'REMUDA_PORT',
+  'REMUDA_SPECIALIZATION',
 ]);
 
 export function readEnvironment(

@@ -2,11 +2,15 @@
 import type { PoolOptions } from '../../core/options.ts';
 import { IDLE_POLICIES, SELECTIONS } from '../../core/words.ts';
 import { toMs } from '../../protocol/time.ts';
+import { startableOf } from '../fleet.ts';
 import type { Config } from './schema.ts';
 
 /** Takes a configuration that `loadConfig` accepted. */
-export function poolOptions({ pool, multi_agent: { autoscaling } }: Config): PoolOptions {
+export function poolOptions(config: Config): PoolOptions {
+  const { pool } = config;
+  const { autoscaling } = config.multi_agent;
   return {
+    startable: startableOf(config),
     maxAgentsPerTenant: pool.max_agents_per_tenant,
     membership: pool.membership,
     affinitySize: pool.affinity_size,
