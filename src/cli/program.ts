@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { readVersion } from '../server/version.ts';
 import { agentsCommand } from './commands/agents.ts';
+import { autoscalerCommand } from './commands/autoscaler.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { journalCommand } from './commands/journal.ts';
@@ -31,6 +32,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(leaseCommand(context))
     .addCommand(releaseCommand(context))
     .addCommand(statusCommand(context))
+    .addCommand(autoscalerCommand(context))
     .addCommand(replayCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))

@@ -40,6 +40,8 @@ export interface FleetOptions {
   readonly provisioner: Provisioner | null;
   readonly clock: Clock;
   readonly log: HostLog;
+  /** For what the autoscaler does. */
+  readonly scalingLog: HostLog;
   readonly kinds: readonly FleetKindOptions[];
   readonly policy: ScalingPolicy;
   /** Unless somebody has used the switch. */
@@ -114,7 +116,7 @@ export class Fleet implements FleetControl {
   async switchTo(enabled: boolean): Promise<boolean> {
     const outcome = await this.#options.host.execute({ type: 'switch_autoscaler', enabled });
     if (outcome.outcome === 'refused') throw new Error(outcome.detail);
-    this.#options.log.info({ enabled }, `Autoscaler ${enabled ? 'enabled' : 'disabled'}`);
+    this.#options.scalingLog.info({ enabled }, `Autoscaler ${enabled ? 'enabled' : 'disabled'}`);
     return outcome.enabled;
   }
 
@@ -199,8 +201,8 @@ export class Fleet implements FleetControl {
       case 'scaling_recorded': {
         const { kind, specialization, agent, reason, replaces } = event;
         const level = kind === 'scale_failed' ? 'warn' : 'info';
-        this.#options.log[level](
-          { component: 'autoscaler', kind, specialization, agent, replaces },
+        this.#options.scalingLog[level](
+          { kind, specialization, agent, replaces },
           `${kind} ${agent}: ${reason}`,
         );
         return;

@@ -85,6 +85,7 @@ export function createFleet({ config, host, clock, logger, url, countsMisses }: 
       : null,
     clock,
     log,
+    scalingLog: logger.child({ component: 'autoscaler' }),
     kinds: kindsOf(config),
     policy: {
       scaleUpThreshold: autoscaling.scale_up_threshold,
