@@ -209,6 +209,7 @@ export class Facts {
   agentHealthChanged(agent: number, health: Health, cause: HealthCause, now: number): void {
     const { agents, ready } = this.#state;
     agents.setHealth(agent, HEALTHS.indexOf(health), cause);
+    if (cause === 'exit') agents.setStarting(agent, false);
     ready.refresh(agent, now);
     this.#freed(agent);
     this.#record({

@@ -40,6 +40,8 @@ interface Kind {
   /** Free ports, the lowest last. */
   readonly ports: number[];
   lastNumber: number;
+  /** Agents that start or run. */
+  count: number;
 }
 
 export function checkFleet(
@@ -68,13 +70,15 @@ export function checkFleet(
   const records = actions.map((action) => {
     return carryOut(context, action, byName.get(action.specialization) as Kind, now);
   });
-  // What nobody could take over waits for the replacement; without one it ends here.
-  for (const agent of new Set([...lost, ...kinds.flatMap((kind) => kind.lost)])) {
-    if (!state.agents.names.has(agent) || state.agents.used(agent) === 0) continue;
-    const isComing =
-      state.agents.isStarting(agent) ||
-      state.scaling.isBeingReplaced(state.agents.names.name(agent));
-    moveLeases(context, agent, now, isComing);
+  for (const agent of lost) moveOn(context, agent, now);
+  for (const kind of kinds) {
+    for (const agent of kind.lost) {
+      if (!moveOn(context, agent, now) || !enabled || kind.count < kind.spec.max) continue;
+      // Others have filled its place meanwhile: nobody will come for it, so it goes by itself.
+      if (state.agents.isManaged(agent) && !state.agents.isProtected(agent)) {
+        retire(context, agent, state.agents.names.name(agent), now);
+      }
+    }
   }
   return {
     outcome: 'fleet_checked',
@@ -84,6 +88,18 @@ export function checkFleet(
     actions: records,
     skipped: decision.skipped,
   };
+}
+
+/**
+ * The leases of a lost agent go on with others. Those that nobody could take over wait while a
+ * replacement is on its way, and end otherwise. False when there is one, or nobody to replace.
+ */
+function moveOn(context: Context, agent: number, now: number): boolean {
+  const { agents, scaling } = context.state;
+  if (!agents.names.has(agent)) return false;
+  const isComing = agents.isStarting(agent) || scaling.isBeingReplaced(agents.names.name(agent));
+  moveLeases(context, agent, now, isComing);
+  return !isComing && agents.names.has(agent);
 }
 
 /** The process of an agent has ended by itself. */
@@ -145,12 +161,12 @@ export function startFailed(
   return { outcome: 'agent', agent: view };
 }
 
-/** The first heartbeat of an agent that was starting: whom it replaces can go now. */
-export function agentStarted(context: Context, agent: number, now: number): void {
+/** A heartbeat of an agent that was starting or lost: whom it replaces can go now. */
+export function agentHeard(context: Context, agent: number, now: number): void {
   const { state, facts } = context;
   const { agents, scaling } = state;
   const replaced = scaling.replacedBy(agents.names.name(agent));
-  facts.agentStarted(agent, now);
+  if (agents.isStarting(agent)) facts.agentStarted(agent, now);
   const old = replaced === undefined ? NONE : agents.names.find(replaced);
   if (old === NONE || replaced === undefined) return;
   moveLeases(context, old, now, false);
@@ -184,12 +200,16 @@ function carryOut(context: Context, action: ScalingAction, kind: Kind, now: numb
         { kind: action.type, specialization, reason, agent },
         now,
       );
+      kind.count--;
       drain(context, state.agents.names.find(agent), true, now, 'scaled_down');
       return record;
     }
     case 'replace_unhealthy': {
       const replaces = action.agent;
-      if (action.sameId) facts.agentStarting(state.agents.names.find(replaces), now);
+      if (action.sameId) {
+        kind.count++;
+        facts.agentStarting(state.agents.names.find(replaces), now);
+      }
       const agent = action.sameId ? replaces : start(context, kind, now);
       const record = { kind: action.type, specialization, reason, agent, replaces };
       return facts.scalingRecorded(record, now);
@@ -200,6 +220,7 @@ function carryOut(context: Context, action: ScalingAction, kind: Kind, now: numb
 /** Registers the next agent of a specialization, to be started. */
 function start(context: Context, kind: Kind, now: number): string {
   const { spec } = kind;
+  kind.count++;
   const { names } = context.state.agents;
   let id: string;
   do id = `${spec.agentName}_${++kind.lastNumber}`;
@@ -250,6 +271,7 @@ function sampleKinds(state: PoolState, command: CheckFleetCommand): Kind[] {
       lost: [],
       ports: spec.ports.toReversed(),
       lastNumber,
+      count: 0,
     };
   });
   const byName = new Map(kinds.map((kind) => [kind.spec.name, kind]));
@@ -263,6 +285,7 @@ function sampleKinds(state: PoolState, command: CheckFleetCommand): Kind[] {
       kind.lastNumber = Math.max(kind.lastNumber, numberOf(id));
     }
     const phase = phaseOfSample(state, agent);
+    if (phase === 'starting' || phase === 'running') kind.count++;
     if (phase === 'lost') {
       if (scaling.isBeingReplaced(id)) continue;
       kind.lost.push(agent);

@@ -18,7 +18,7 @@ import type {
 import { type Context, Context as PoolContext, refuse } from './context.ts';
 import { dump, type PoolDump, restore } from './dump.ts';
 import type { Event } from './event.ts';
-import { agentLost, agentStarted, agentStarting, checkFleet, startFailed } from './fleet.ts';
+import { agentHeard, agentLost, agentStarting, checkFleet, startFailed } from './fleet.ts';
 import { parseTicketId } from './ids.ts';
 import { ACTIVE, IDLE } from './leases.ts';
 import type { PoolOptions } from './options.ts';
@@ -225,7 +225,7 @@ export class Pool implements PoolQueries {
       case 'resume_agent':
         return this.#resume(command.agent, now);
       case 'heartbeat':
-        return heartbeat(context, command, now, agentStarted);
+        return heartbeat(context, command, now, agentHeard);
       case 'set_membership':
         return setMembership(context, command, now);
       case 'check_health':

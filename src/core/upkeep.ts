@@ -17,12 +17,12 @@ import { findAgents, NO_HOSTS, type Wish } from './search.ts';
 import type { Ticket } from './tickets.ts';
 import { HEALTHS } from './words.ts';
 
-/** `onStarted` is told of agents that were starting: this is their first heartbeat. */
+/** `onHeard` is told of agents that were starting or lost: they are heard of again. */
 export function heartbeat(
   context: Context,
   command: HeartbeatCommand,
   now: number,
-  onStarted: (context: Context, agent: number, now: number) => void,
+  onHeard: (context: Context, agent: number, now: number) => void,
 ): HeartbeatOutcome {
   const { state, facts } = context;
   const { agents } = state;
@@ -36,7 +36,7 @@ export function heartbeat(
     }
     accepted++;
     agents.signals.noteHeartbeat(agent, now, load);
-    if (agents.isStarting(agent)) onStarted(context, agent, now);
+    if (agents.isStarting(agent)) onHeard(context, agent, now);
     const health = HEALTHS[agents.health(agent)];
     if (command.health !== undefined) {
       if (command.health === health && agents.isDeclared(agent)) continue;
@@ -44,7 +44,9 @@ export function heartbeat(
       facts.agentHealthChanged(agent, command.health, 'report', now);
       if (command.health === 'unhealthy') moveLeases(context, agent, now, false);
     } else if (health !== 'healthy' && !agents.isDeclared(agent)) {
+      const wasLost = health === 'unhealthy';
       facts.agentHealthChanged(agent, 'healthy', 'heartbeat', now);
+      if (wasLost) onHeard(context, agent, now);
     }
   }
   return { outcome: 'heartbeats', accepted, unknown };

@@ -7,7 +7,7 @@ import type { AgentQuery, LeaseQuery, Page, PageQuery } from '../../src/core/que
 import { HEALTHS, LEASE_STATES, PHASES } from '../../src/core/words.ts';
 import { firstDifference } from './differences.ts';
 import { checkInvariants, nothingSeen } from './invariants.ts';
-import { NaivePool } from './naive-pool.ts';
+import { type NaiveCommand, NaivePool } from './naive-pool.ts';
 import type { Lease } from './naive-types.ts';
 import { agentView, leaseView, stats, tenantView, ticketView } from './naive-views.ts';
 import { type Script, START, TENANTS } from './scripts.ts';
@@ -26,7 +26,7 @@ export function compare(script: Script, met: Set<string>): void {
 
   const execute = (command: Command): void => {
     told.push(`+${now - START} ${JSON.stringify(command)}`);
-    const expected = naive.execute(command, now);
+    const expected = naive.execute(command as NaiveCommand, now);
     let actual: Outcome;
     try {
       actual = pool.execute(command, now);

@@ -127,7 +127,8 @@ function checkAgents(state: PoolState): void {
     sums[id].slots += agents.slots(agent);
     sums[id].used += agents.used(agent);
     const full = agents.used(agent) >= agents.slots(agent);
-    const fit = !agents.isOffline(agent) && !agents.isDraining(agent) && agents.health(agent) > 0;
+    const serves = !agents.isOffline(agent) && !agents.isStarting(agent);
+    const fit = serves && !agents.isDraining(agent) && agents.health(agent) > 0;
     assert((availability === READY) === (fit && !full), `${name} is ready if it is fit and free`);
     const indexed = agents.readyClass(agent) !== NONE;
     assert(indexed === (availability === READY), `${name} is in the index if it is ready`);
