@@ -21,14 +21,3 @@ export function formatPercent(ratio: number): string {
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
-
-/** Seconds since 1970 on the clock of this machine, as ISO 8601 has it. */
-export function formatLocalTime(sec: number): string {
-  const date = new Date(sec * 1_000);
-  if (Number.isNaN(date.getTime())) return String(sec);
-  const offset = -date.getTimezoneOffset();
-  const local = new Date(date.getTime() + offset * 60_000).toISOString().slice(0, 19);
-  const [hours, minutes] = [Math.trunc(Math.abs(offset) / 60), Math.abs(offset) % 60];
-  const digits = [hours, minutes].map((part) => String(part).padStart(2, '0')).join(':');
-  return `${local}${offset < 0 ? '-' : '+'}${digits}`;
-}

@@ -117,7 +117,8 @@ export class Fleet implements FleetControl {
     const outcome = await this.#options.host.execute({ type: 'switch_autoscaler', enabled });
     if (outcome.outcome === 'refused') throw new Error(outcome.detail);
     this.#options.scalingLog.info({ enabled }, `Autoscaler ${enabled ? 'enabled' : 'disabled'}`);
-    return outcome.enabled;
+    // Without anything that could start agents it stays off, whatever the switch says.
+    return outcome.enabled && this.#options.provisioner !== null;
   }
 
   records(limit: number): Promise<readonly ScalingRecord[]> {

@@ -20,7 +20,7 @@ const START_DEADLINE_MS = 30_000;
 const STOP_GRACE_MS = 6_000;
 
 /** Every kind that can be started, the built-in one first. */
-export function kindsOf({ multi_agent: { specializations, autoscaling } }: Config) {
+function kindsOf({ multi_agent: { specializations, autoscaling } }: Config) {
   const kinds: FleetKindOptions[] = [];
   if (!Object.hasOwn(specializations, PRIMARY)) {
     kinds.push({

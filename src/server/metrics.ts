@@ -1,9 +1,11 @@
 /**
  * Prometheus metrics. The pool's own figures are taken when they are asked for; only the answers to
- * lease requests are counted as they happen. No label takes a value that a client can invent.
+ * lease requests and what the autoscaler does are counted as they happen. No label takes a value that a client can invent.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PoolStats } from '../core/queries.ts';
+import { SCALING_KINDS, type ScalingKind } from '../core/words.ts';
+import type { FleetStatus } from '../host/fleet-api.ts';
 
 /** `waited`: granted after a wait in the queue. `failed`: bad input, faults of the pool. */
 export type LeaseAnswer =
@@ -29,10 +31,16 @@ export interface ServiceState {
   readonly openAlerts: number;
 }
 
+/** Of the fleet: with the specializations that the configuration names, and no others. */
+export type FleetFigures = Pick<FleetStatus, 'enabled' | 'specializations'>;
+
+const FLEET_STATES = ['starting', 'running', 'draining', 'lost'] as const;
+
 export class Metrics {
   readonly #registry = new Registry();
   readonly #purposes: ReadonlySet<string>;
   readonly #latency: Histogram<'outcome'>;
+  readonly #scalings: Counter<'type'>;
   readonly #gauges = new Map<string, Gauge<string>>();
   readonly #counters = new Map<string, Counter<string>>();
 
@@ -49,6 +57,14 @@ export class Metrics {
       buckets: SECONDS,
       registers: [this.#registry],
     });
+    this.#scalings = new Counter({
+      name: 'remuda_scaling_actions_total',
+      help: 'What the autoscaler did since the start of the process, by type.',
+      labelNames: ['type'],
+      registers: [this.#registry],
+    });
+    // A series that begins with its first action would hide that action from rate().
+    for (const type of SCALING_KINDS) this.#scalings.inc({ type }, 0);
   }
 
   get contentType(): string {
@@ -59,14 +75,23 @@ export class Metrics {
     this.#latency.observe({ outcome }, seconds);
   }
 
-  /** Without stats (the pool is starting) only what the process knows of itself. */
-  async text(stats: PoolStats | null, service: ServiceState): Promise<string> {
+  countScaling(type: ScalingKind): void {
+    this.#scalings.inc({ type });
+  }
+
+  /** Without stats and fleet (the pool is starting) only what the process knows of itself. */
+  async text(
+    stats: PoolStats | null,
+    fleet: FleetFigures | null,
+    service: ServiceState,
+  ): Promise<string> {
     this.#set('remuda_ready', 'Whether the pool takes commands.', Number(service.ready));
     this.#set('remuda_uptime_seconds', 'Since the start of the process.', service.uptimeSec);
     this.#set('remuda_long_polls', 'Requests that wait for a ticket.', service.longPolls);
     this.#set('remuda_event_streams', 'Open event streams.', service.eventStreams);
     this.#set('remuda_alerts_open', 'Open alerts.', service.openAlerts);
     if (stats) this.#pool(stats);
+    if (fleet) this.#fleet(fleet);
     return this.#registry.metrics();
   }
 
@@ -110,6 +135,28 @@ export class Metrics {
     this.#count('remuda_tickets_queued_total', 'Requests queued.', counters.queued);
     this.#count('remuda_tickets_expired_total', 'Requests that gave up.', counters.expiredTickets);
     this.#count('remuda_lease_requests_refused_total', 'Requests refused.', counters.refused);
+  }
+
+  #fleet({ enabled, specializations }: FleetFigures): void {
+    this.#set('remuda_autoscaler_enabled', 'Whether the autoscaler acts.', Number(enabled));
+    const agents = this.#gauge('remuda_fleet_agents', 'Agents of configured specializations.', [
+      'specialization',
+      'state',
+    ]);
+    agents.reset();
+    for (const kind of specializations) {
+      for (const state of FLEET_STATES) {
+        agents.set({ specialization: kind.name, state }, kind[state]);
+      }
+    }
+    this.#byLabel(
+      'remuda_fleet_desired',
+      'Agents that run or start.',
+      'specialization',
+      Object.fromEntries(
+        specializations.map(({ name, starting, running }) => [name, starting + running]),
+      ),
+    );
   }
 
   #known(byPurpose: { readonly [purpose: string]: number }): { [purpose: string]: number } {

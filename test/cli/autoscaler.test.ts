@@ -157,4 +157,11 @@ describe('remuda autoscaler', () => {
       expect(await run('events', '--limit', limit)).toMatchObject({ code: 2, stdout: '' });
     }
   });
+
+  it.each(['bash', 'zsh', 'fish'])('is completed in %s', async (shell) => {
+    const { stdout } = await cli(['completion', shell]);
+    for (const word of ['autoscaler', 'stats', 'events', 'check', 'enable', 'disable']) {
+      expect(stdout).toContain(word);
+    }
+  });
 });

@@ -36,6 +36,9 @@ function* wanted(): IterableIterator<string> {
     // Only hosts that start agents, and the autoscaler, give these.
     if (reason !== 'agent_failed_to_accept' && reason !== 'scaled_down') yield `end ${reason}`;
   }
-  for (const reason of REJECTIONS) yield `rejected ${reason}`;
+  for (const reason of REJECTIONS) {
+    // Only agents that the pool starts by itself are ever starting: see fleet.test.ts.
+    if (reason !== 'STARTING') yield `rejected ${reason}`;
+  }
   yield* ['repeated', 'dry run granted', 'dry run queued', 'warm', 'moved', 'invites'];
 }

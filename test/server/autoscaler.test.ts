@@ -241,3 +241,74 @@ test('openapi.json has the calls under a tag of their own', async () => {
   expect(json.paths['/autoscaler/check'].post.tags).toEqual(['autoscaler']);
   expect(json.tags.map(({ name }: { name: string }) => name)).toContain('autoscaler');
 });
+
+describe('GET /metrics', () => {
+  test('has the fleet, and no specialization that a client has made up', async () => {
+    fleet.kinds = [
+      KIND,
+      { ...KIND, name: 'primary' },
+      { ...KIND, name: 'analysis', limits: null },
+      { ...KIND, name: 'invented', limits: null },
+    ];
+    const { text } = await server.call('GET', '/metrics');
+    for (const line of [
+      'remuda_autoscaler_enabled 1',
+      'remuda_fleet_agents{specialization="research",state="starting"} 1',
+      'remuda_fleet_agents{specialization="research",state="running"} 2',
+      'remuda_fleet_agents{specialization="research",state="draining"} 1',
+      'remuda_fleet_agents{specialization="research",state="lost"} 3',
+      'remuda_fleet_desired{specialization="research"} 3',
+      'remuda_fleet_desired{specialization="primary"} 3',
+      'remuda_fleet_desired{specialization="analysis"} 3',
+    ]) {
+      expect(text).toContain(`\n${line}\n`);
+    }
+    expect(text).not.toContain('invented');
+  });
+
+  test('forgets what is no longer there, and says when it is switched off', async () => {
+    await server.call('GET', '/metrics');
+    fleet.kinds = [];
+    fleet.enabled = false;
+    const { text } = await server.call('GET', '/metrics');
+    expect(text).toContain('\nremuda_autoscaler_enabled 0\n');
+    expect(text).not.toContain('specialization="research"');
+  });
+
+  test('counts what the autoscaler does, from 0', async () => {
+    const counted = async () => {
+      const { text } = await server.call('GET', '/metrics');
+      return [...text.matchAll(/^remuda_scaling_actions_total\{type="(\w+)"\} (\d+)$/gm)].map(
+        ([, type, count]) => `${type} ${count}`,
+      );
+    };
+    expect(await counted()).toEqual([
+      'scale_up 0',
+      'scale_down 0',
+      'replace_unhealthy 0',
+      'scale_failed 0',
+    ]);
+    await server.host.execute({
+      type: 'register',
+      agents: [
+        {
+          ...{ agentId: 'researcher_9', specialization: 'research', tools: [], tier: 'standard' },
+          ...{ slots: 1, costPerHour: 0, labels: { port: '9101' }, protected: false },
+          ...{ memberships: [], managed: true },
+        },
+      ],
+    });
+    await server.host.execute({
+      type: 'start_failed',
+      agent: 'researcher_9',
+      because: 'No such program',
+    });
+    expect(await counted()).toContain('scale_failed 1');
+  });
+
+  test('answers without the fleet while that is starting', async () => {
+    fleet.status = () => Promise.reject(new NotReadyError('starting'));
+    const { status, text } = await server.call('GET', '/metrics');
+    expect([status, text.includes('remuda_fleet_desired')]).toEqual([200, false]);
+  });
+});

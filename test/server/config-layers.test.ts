@@ -9,12 +9,15 @@ describe('layers', () => {
   test('without anything, the defaults', () => {
     const config = good('');
     expect(config.server).toEqual({ host: '127.0.0.1', port: 8766, public_url: '' });
-    expect(poolOptions(config)).toEqual(DEFAULT_OPTIONS);
+    const { startable, ...options } = poolOptions(config);
+    expect({ ...options, startable: [] }).toEqual(DEFAULT_OPTIONS);
+    expect(startable).toContainEqual({ name: 'research', tools: [], slots: 1, max: 5 });
     expect(config.multi_agent.autoscaling.port_ranges.research).toEqual([9101, 9150]);
     expect(config.multi_agent.specializations.research).toEqual({
       agent_name: 'researcher',
       tools: [],
       command: [],
+      core: true,
     });
   });
 
@@ -68,7 +71,7 @@ describe('layers', () => {
 `;
     const { specializations, autoscaling } = good(yaml).multi_agent;
     expect(specializations).toEqual({
-      gpu: { agent_name: 'gpu', tools: [], command: ['run', '--fast'] },
+      gpu: { agent_name: 'gpu', tools: [], command: ['run', '--fast'], core: true },
     });
     expect(autoscaling.port_ranges).toEqual({ gpu: [9000, 9009] });
   });

@@ -8,6 +8,7 @@ import type { ServerContext } from '../context.ts';
 import { answer, problemAnswer, text } from '../http/answer.ts';
 import { bind } from '../http/bind.ts';
 import { notReady } from '../http/failures.ts';
+import type { FleetFigures } from '../metrics.ts';
 import { homePage, PAGE_POLICY } from '../page.ts';
 
 export function systemRoutes(app: FastifyInstance, context: ServerContext): void {
@@ -21,10 +22,15 @@ export function systemRoutes(app: FastifyInstance, context: ServerContext): void
     return problemAnswer(notReady(ready ? 'The pool is stopping.' : detail));
   });
 
+  host.onCommitted((events) => {
+    for (const { event } of events) {
+      if (event.type === 'scaling_recorded') metrics.countScaling(event.kind);
+    }
+  });
   bind(app, context, poolEndpoints.metrics, async () => {
     const { ready } = host.readiness();
     const stats = await host.read((pool) => pool.stats()).catch(() => null);
-    const body = await metrics.text(stats, {
+    const body = await metrics.text(stats, await fleetFigures(context), {
       ready,
       uptimeSec: (clock.now() - startedAt) / 1_000,
       longPolls: context.waiters.size,
@@ -51,4 +57,18 @@ export function systemRoutes(app: FastifyInstance, context: ServerContext): void
     ...text(home, 'text/html; charset=utf-8'),
     headers: { 'content-security-policy': PAGE_POLICY, 'cache-control': 'no-cache' },
   }));
+}
+
+/** Null while the pool is starting. A client names specializations too, when it registers agents. */
+async function fleetFigures({ fleet, config }: ServerContext): Promise<FleetFigures | null> {
+  const status = await fleet.status().catch(() => null);
+  if (status === null) return null;
+  const configured = config.multi_agent.specializations;
+  return {
+    enabled: status.enabled,
+    specializations: status.specializations.filter(
+      // What has limits is started from here, `primary` among them.
+      ({ name, limits }) => limits !== null || Object.hasOwn(configured, name),
+    ),
+  };
 }
