@@ -149,6 +149,26 @@ test('a protected agent comes back under its own id, with its lease', () => {
   expect(pool.lease(held.leaseId)).toMatchObject({ agentId: CORE, state: 'allocated' });
 });
 
+test('what the tenant holds of an agent that is starting again is not given to it as ready', () => {
+  const { check, lease, tell } = withCore();
+  lease('a');
+  tell({ type: 'agent_lost', agent: CORE, because: 'Process exited: code 1' });
+  check({ onlyReplace: true });
+  const outcome = tell({ type: 'lease', tenant: 'a', specialization: 'analysis' });
+  expect(outcome.outcome).toBe('queued');
+});
+
+test('an agent that has recovered keeps its lease when its replacement fails to start', () => {
+  const { pool, beat, check, lease, tell } = withTwo();
+  lease('a');
+  const held = lease('b');
+  tell({ type: 'agent_lost', agent: 'analyst_2', because: 'Process exited: code 1' });
+  check({ onlyReplace: true });
+  beat(['analyst_2', 0]);
+  tell({ type: 'start_failed', agent: 'analyst_3', because: 'no such program' });
+  expect(pool.lease(held.leaseId)).toMatchObject({ agentId: 'analyst_2', state: 'allocated' });
+});
+
 test('a request for agents that can be started waits for one', () => {
   const { pool, beat, check, tell } = world(0);
   const outcome = tell({ type: 'lease', tenant: 'a', specialization: 'analysis' });

@@ -157,7 +157,7 @@ export function startFailed(
   if (!agents.isProtected(agent)) retire(context, agent, id, now);
   // Its leases have waited for this one; another attempt may be far off.
   const old = replaced === undefined ? NONE : agents.names.find(replaced);
-  if (old !== NONE) moveLeases(context, old, now, false);
+  if (old !== NONE && agents.health(old) === 0) moveLeases(context, old, now, false);
   return { outcome: 'agent', agent: view };
 }
 

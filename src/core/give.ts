@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 import { explain } from './explain.ts';
 import type { NewLease } from './leases.ts';
 import type { Explanation, Granted, LeaseView } from './outcome.ts';
-import { DRAINING, mismatch, OFFLINE, type Requirement, UNHEALTHY } from './profiles.ts';
+import { LEASED, mismatch, READY, type Requirement } from './profiles.ts';
 import { NONE } from './rows.ts';
 import { type Find, NO_HOSTS, type Wish } from './search.ts';
 import { leaseView } from './views.ts';
@@ -111,9 +111,7 @@ export function reusable(
   for (let row = tenants.leaseHead(tenant); row !== NONE; row = leases.nextOfTenant(row)) {
     const agent = leases.agent(row);
     const availability = agents.availability(agent);
-    if (availability === OFFLINE || availability === DRAINING || availability === UNHEALTHY) {
-      continue;
-    }
+    if (availability !== READY && availability !== LEASED) continue;
     if (leases.purpose(row) !== purpose) continue;
     if (mismatch(agents.profile(agent), requirement) === null) rows.push(row);
   }
