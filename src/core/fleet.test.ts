@@ -169,6 +169,14 @@ test('an agent that has recovered keeps its lease when its replacement fails to 
   expect(pool.lease(held.leaseId)).toMatchObject({ agentId: 'analyst_2', state: 'allocated' });
 });
 
+test('an id with a huge number does not become the count of the others', () => {
+  const { beat, check, tell } = withCore();
+  const huge = { ...specOf(ANALYSIS, 'analyst_9007199254740991', 9_305, false), managed: false };
+  tell({ type: 'register', agents: [huge] });
+  beat([CORE, 0.9], [huge.agentId, 0.9]);
+  expect(check().actions).toMatchObject([{ kind: 'scale_up', agent: 'analyst_2' }]);
+});
+
 test('a request for agents that can be started waits for one', () => {
   const { pool, beat, check, tell } = world(0);
   const outcome = tell({ type: 'lease', tenant: 'a', specialization: 'analysis' });

@@ -122,12 +122,15 @@ export class Scaling {
 
 const NEVER: Readonly<ScalingHistory> = { lastUpAt: null, lastDownAt: null, lastNumber: 0 };
 
+/** Larger numbers are somebody's own ids: counting on from them would leave the whole numbers. */
+const HIGHEST_NUMBER = 1_000_000_000;
+
 /** The number at the end of an id such as `researcher_3`; 0 for an id without one. */
 export function numberOf(agent: string): number {
   let at = agent.length;
   while (at > 0 && isDigit(agent.charCodeAt(at - 1))) at--;
   const number = Number(agent.slice(at));
-  return Number.isSafeInteger(number) ? number : 0;
+  return number <= HIGHEST_NUMBER ? number : 0;
 }
 
 function isDigit(code: number): boolean {
