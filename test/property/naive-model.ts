@@ -262,7 +262,10 @@ export abstract class NaiveRules {
     this.counters.granted++;
     if (warm) this.counters.warm++;
     this.bind(command.tenant, agent);
-    this.recent(command.tenant).hours[Math.floor(this.now / 3_600_000) % 24]++;
+    const known = this.recent(command.tenant);
+    const hour = Math.floor(this.now / 3_600_000) % 24;
+    if (known.hours[hour] === 15) known.hours = known.hours.map((each) => Math.floor(each / 2));
+    known.hours[hour]++;
     this.touch(lease, 'allocated');
     return lease;
   }

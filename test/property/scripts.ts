@@ -343,7 +343,6 @@ export function numberOfRuns(usual: number): number {
 export function forEachScript(usualRuns: number, check: (script: Script) => void): void {
   const result = fc.check(fc.property(script, check), {
     numRuns: numberOfRuns(usualRuns),
-    seed: process.env.PROPERTY_SEED === undefined ? undefined : Number(process.env.PROPERTY_SEED),
   });
   if (!result.failed) return;
   const { seed, numShrinks, errorInstance } = result;

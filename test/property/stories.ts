@@ -390,4 +390,12 @@ export const STORIES: readonly Story[] = [
       [1, lease('t2')],
     ],
   },
+  {
+    title: 'when an hour has had more grants than can be counted, all hours are halved',
+    agents: [agent('a')],
+    told: Array.from({ length: 20 }, (_, nth): [number, Command][] => [
+      [nth * 2, lease('t0')],
+      [nth * 2 + 1, release(nth)],
+    ]).flat(),
+  },
 ];
