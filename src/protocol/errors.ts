@@ -82,6 +82,13 @@ export const ERRORS = {
     fix: 'Invite one of the agents in `invites`, report the membership, and ask again.',
     retryable: false,
   },
+  AGENT_ALREADY_HOSTED: {
+    status: 409,
+    title: 'Another runner hosts the agent',
+    cause: 'An agent is hosted by one runner at a time, and another socket that is alive has it.',
+    fix: 'Stop the other runner, or wait until its connection has ended, and say hello again.',
+    retryable: true,
+  },
   AGENT_EXISTS: {
     status: 409,
     title: 'The agent is registered with other words',

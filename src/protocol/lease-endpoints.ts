@@ -16,7 +16,7 @@ import {
 } from './lease-schemas.ts';
 import { LIMITS } from './limits.ts';
 
-const IdempotencyKey = Type.String({
+export const IdempotencyKey = Type.String({
   minLength: 1,
   maxLength: LIMITS.idempotencyKeyLength,
   pattern: '^[\\x20-\\x7e]+$',

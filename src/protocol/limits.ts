@@ -38,4 +38,9 @@ export const LIMITS = {
   bodyBytes: MIB,
   heartbeatBodyBytes: 2 * MIB,
   registrationBodyBytes: 8 * MIB,
+  agentFrameBytes: 64 * KIB,
+  agentsPerSocket: 1_000,
+  membershipsPerFrame: 1_000,
+  clientFrameBytes: MIB,
+  callsPerFrame: 1_000,
 } as const;
