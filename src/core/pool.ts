@@ -49,6 +49,14 @@ import { fleetAgents, fleetView } from './read-fleet.ts';
 import { gone, noAgent, register, retireAgent, setMembership, updateAgent } from './registry.ts';
 import { replay } from './replay.ts';
 import { NONE } from './rows.ts';
+import {
+  acceptLease,
+  connectAgents,
+  disconnectAgents,
+  endPatience,
+  rejectLease,
+  setBudget,
+} from './runners.ts';
 import type { ScalingRecord } from './scaling.ts';
 import { serveByReclaim, serveFreed } from './serve.ts';
 import type { PoolState } from './state.ts';
@@ -105,6 +113,7 @@ export class Pool implements PoolQueries {
     return Math.min(
       state.leaseDeadlines.nextAt,
       state.ticketDeadlines.nextAt,
+      state.hosting.nextAt,
       state.queue.length > 0 ? state.ready.nextAt : Number.POSITIVE_INFINITY,
       state.reclaimAt,
     );
@@ -198,6 +207,10 @@ export class Pool implements PoolQueries {
       endDueTickets(this.#context, at);
       serveFreed(this.#context, at);
     }
+    if (at >= state.hosting.nextAt) {
+      endPatience(this.#context, at);
+      serveFreed(this.#context, at);
+    }
     return at;
   }
 
@@ -241,6 +254,16 @@ export class Pool implements PoolQueries {
       case 'switch_autoscaler':
         context.facts.scalingSwitched(command.enabled, now);
         return { outcome: 'switched', enabled: command.enabled };
+      case 'connect_agents':
+        return connectAgents(context, command, now, agentHeard);
+      case 'disconnect_agents':
+        return disconnectAgents(context, command, now);
+      case 'accept_lease':
+        return acceptLease(context, command, now);
+      case 'reject_lease':
+        return rejectLease(context, command, now);
+      case 'set_budget':
+        return setBudget(context, command, now);
       case 'tick':
         return { outcome: 'ticked' };
     }
