@@ -218,10 +218,10 @@ export interface ConnectedOutcome {
   readonly outcome: 'connected';
   /** Those that the runner hosts now. */
   readonly agents: readonly string[];
-  /** What they hold. */
-  readonly leases: readonly LeaseView[];
   /** Those of them that are to leave. */
   readonly draining: readonly string[];
+  /** The sealed credentials of those that have one. */
+  readonly credentials: readonly (readonly [agentId: string, sealed: string])[];
   readonly refused: readonly {
     readonly agentId: string;
     readonly code: RefusalCode;

@@ -44,7 +44,7 @@ import type {
   PoolStats,
   TenantView,
 } from './queries.ts';
-import { pageOfAgents, pageOfLeases, poolStats, tenantView } from './read.ts';
+import { leasesOfAgents, pageOfAgents, pageOfLeases, poolStats, tenantView } from './read.ts';
 import { fleetAgents, fleetView } from './read-fleet.ts';
 import { gone, noAgent, register, retireAgent, setMembership, updateAgent } from './registry.ts';
 import { replay } from './replay.ts';
@@ -155,6 +155,10 @@ export class Pool implements PoolQueries {
 
   leases(query: LeaseQuery): Page<LeaseView> {
     return pageOfLeases(this.state, query);
+  }
+
+  leasesOf(agents: Iterable<string>): LeaseView[] {
+    return leasesOfAgents(this.state, agents).map((row) => leaseView(this.state, row));
   }
 
   ticket(id: string): TicketView | null {

@@ -38,7 +38,7 @@ describe('a hello', () => {
   test('registers agents that are new and changes those that are known', () => {
     const { pool, hello } = world();
     const first = hello('r1', { agentId: 'a', tools: ['music'], specialization: 'dj' });
-    expect(first).toMatchObject({ agents: ['a'], leases: [], refused: [] });
+    expect(first).toMatchObject({ agents: ['a'], draining: [], refused: [] });
     expect(pool.agent('a')).toMatchObject({ phase: 'available', tools: ['music'] });
     hello('r1', { agentId: 'a', tier: 'premium' });
     expect(pool.agent('a')).toMatchObject({ tier: 'premium', tools: ['music'] });
@@ -51,13 +51,13 @@ describe('a hello', () => {
     expect(refused).toMatchObject([{ agentId: 'a', code: 'AGENT_EXISTS' }]);
   });
 
-  test('answers with the leases that the agents still hold, and with who is to leave', () => {
-    const { tell, hello, lease } = world('a', 'b');
+  test('finds the leases that the agents still hold, and says who is to leave', () => {
+    const { pool, tell, hello, lease } = world('a', 'b');
     const { leaseId, agentId } = lease('t');
     tell({ type: 'disconnect_agents', agents: ['a', 'b'] });
     tell({ type: 'drain_agent', agent: 'b' });
-    const { leases, draining } = hello('r1', 'a', 'b');
-    expect(leases).toMatchObject([{ leaseId, agentId }]);
+    const { draining } = hello('r1', 'a', 'b');
+    expect(pool.leasesOf(['a', 'b', 'c'])).toMatchObject([{ leaseId, agentId }]);
     expect(draining).toEqual(['b']);
   });
 
@@ -66,8 +66,8 @@ describe('a hello', () => {
     const { leaseId, token } = lease('t');
     accept(leaseId);
     tell({ type: 'disconnect_agents', agents: ['a'] });
-    const { leases } = hello('r2', 'a');
-    expect(leases[0].token).toBeGreaterThan(token);
+    hello('r2', 'a');
+    expect(pool.lease(leaseId)?.token).toBeGreaterThan(token);
     expect(pool.lease(leaseId)).toMatchObject({ agentId: 'a', state: 'allocated' });
     const late = tell({ type: 'report', lease: leaseId, state: 'active', token });
     expect(late).toMatchObject({ code: 'LEASE_TOKEN_STALE' });

@@ -18,7 +18,6 @@ import type {
   ConnectedOutcome,
   DisconnectedOutcome,
   LeaseOutcome,
-  LeaseView,
   Refusal,
 } from './outcome.ts';
 import { noAgent, updateAgent } from './registry.ts';
@@ -45,17 +44,15 @@ export function connectAgents(
     if (refusal === null) rows.add(agents.names.find(spec.agentId));
     else refused.push({ agentId: spec.agentId, code: refusal.code, detail: refusal.detail });
   }
-  if (rows.size === 0)
-    return { outcome: 'connected', agents: [], leases: [], draining: [], refused };
   const taken = [...rows].filter((row) => {
     const before = hosting.runner(row);
     return before !== undefined && before !== runner;
   });
-  facts.agentsConnected([...rows], runner, now);
+  if (rows.size > 0) facts.agentsConnected([...rows], runner, now);
   // Another process than before: what the one before it still says must count for nothing.
   for (const row of taken) renewTokens(context, row, now);
-  const leases: LeaseView[] = [];
   const draining: string[] = [];
+  const credentials: [string, string][] = [];
   for (const row of rows) {
     agents.signals.noteHeartbeat(row, now, undefined);
     const wasStarting = agents.isStarting(row);
@@ -63,11 +60,13 @@ export function connectAgents(
     const recovers = agents.health(row) !== HEALTHS.indexOf('healthy') && !agents.isDeclared(row);
     if (recovers) facts.agentHealthChanged(row, 'healthy', 'heartbeat', now);
     if (wasStarting || wasLost) onHeard(context, row, now);
-    if (agents.isDraining(row)) draining.push(agents.names.name(row));
-    for (const lease of leasesOf(context, row)) leases.push(leaseView(state, lease));
+    const id = agents.names.name(row);
+    if (agents.isDraining(row)) draining.push(id);
+    const credential = agents.credentials[row];
+    if (credential !== undefined) credentials.push([id, credential]);
   }
   const ids = [...rows].map((row) => agents.names.name(row));
-  return { outcome: 'connected', agents: ids, leases, draining, refused };
+  return { outcome: 'connected', agents: ids, draining, credentials, refused };
 }
 
 /** Registers the agent, or changes it as the runner describes it now. */

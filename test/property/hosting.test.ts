@@ -31,7 +31,9 @@ const step = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-test('runners in trouble lose no lease and share none', () => {
+const TIMEOUT = { timeout: numberOfRuns(30_000) };
+
+test('runners in trouble lose no lease and share none', TIMEOUT, () => {
   const reached = new Set<string>();
   fc.assert(
     fc.property(fc.array(step, { minLength: 5, maxLength: 80, size: 'max' }), (steps) => {
