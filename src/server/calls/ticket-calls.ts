@@ -27,9 +27,7 @@ export async function getTicket(
       : (await waiters.wait(id, waitMs, gone)).ticket;
   if (gone?.aborted) return null;
   if (ticket === null) {
-    return problemAnswer(
-      problem('NOT_FOUND', `There is no ticket "${id}", or it ended long ago.`),
-    );
+    return problemAnswer(problem('NOT_FOUND', `There is no ticket "${id}", or it ended long ago.`));
   }
   const isRead = ticket.state === 'granted' && claims;
   return answer(200, ticketToJson(isRead ? await claim(context, ticket) : ticket));
