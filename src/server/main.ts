@@ -90,8 +90,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       await host.close();
       throw new NotReadyError('stopping');
     }
-    // No socket has survived the process before this one; runners have the grace to come back.
-    await host.execute({ type: 'disconnect_agents' });
     slot.fill(host);
     if (fleet === null) return;
     fleetSlot.fill(fleet);
@@ -115,7 +113,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   };
 }
 
-function openHost(config: Config, logger: Logger, clock: Clock): Promise<PoolHost> {
+async function openHost(config: Config, logger: Logger, clock: Clock): Promise<PoolHost> {
   const log = logger.child({ component: 'pool' });
   const journal = openJournal(config.journal.url, {
     onRepair: (message) => logger.warn({ component: 'journal' }, message),
@@ -123,7 +121,17 @@ function openHost(config: Config, logger: Logger, clock: Clock): Promise<PoolHos
   const pool = poolOptions(config);
   const snapshot = snapshotsOf(config.journal.url, pool);
   // The fleet checks heartbeats together with the load.
-  return Host.open({ journal, clock, options: pool, log, snapshot, checksHealth: false });
+  const host = await Host.open({
+    journal,
+    clock,
+    options: pool,
+    log,
+    snapshot,
+    checksHealth: false,
+  });
+  // No socket has survived the process before this one; runners have the grace to come back.
+  await host.execute({ type: 'disconnect_agents' });
+  return host;
 }
 
 function createContext(

@@ -228,6 +228,8 @@ export class Runners {
         line.retired(event.agent);
         return;
       }
+      default:
+        return;
     }
   }
 

@@ -79,6 +79,8 @@ export class Watches {
         this.#tellOfTicket(event.ticket, watchers);
         return;
       }
+      default:
+        return;
     }
   }
 
