@@ -375,6 +375,21 @@ describe('a replacement', () => {
     expect(again.agent('analyst_1')).toBeNull();
   });
 
+  test('whose start is held back keeps nobody waiting', () => {
+    const { pool, beat, check, kinds, work, tell, silence, lose } = running(ANALYSIS, 0.5);
+    const held = work('a');
+    silence([], [9_302]);
+    expect(pool.agent('analyst_2')?.phase).toBe('starting');
+    beat(['analyst_1', 0.5]);
+    tell({ type: 'update_agent', agent: 'analyst_2', changes: { protected: true } });
+    tell({ type: 'start_failed', agent: 'analyst_2', because: LOST });
+    lose('analyst_1');
+    expect(pool.lease(held.leaseId)?.state).toBe('active');
+    const [kind] = kinds([9_303]);
+    check({ kinds: [{ ...kind!, blocked: 'quarantined 212 s left' }] });
+    expect(pool.lease(held.leaseId)?.reason).toBe('agent_lost');
+  });
+
   test('comes under the id of the lost agent where no other port is free', () => {
     const { pool, beat, check, kinds, work, lose } = running(ANALYSIS, 0.5, 0.5);
     const held = [work('a'), work('b')].find(({ agentId }) => agentId === 'analyst_2')!;
