@@ -297,6 +297,14 @@ export class FleetWorld {
         assert(!isLost(ledger.agent(agentId)), `${agentId} is not given while it is lost`);
       }
     }
+    if (command.type === 'agent_lost' || command.type === 'start_failed') {
+      // It may have left while time went on.
+      const told = outcome.outcome === 'agent' ? [...outcome.agent.leases].sort().join() : '';
+      assert(
+        told === ledger.heldBy(command.agent).sort().join(),
+        `the answer says what ${command.agent} holds`,
+      );
+    }
     for (const event of events) {
       if (event.type !== 'agent_started') continue;
       const old = replacements.get(event.agent);

@@ -10,7 +10,7 @@ import { forEachOf } from './scripts.ts';
 
 test('a fleet in trouble keeps its promises, and recovers', { timeout: 600_000 }, () => {
   const met = new Set<string>();
-  forEachOf(fleetScript, 1_500, (script) => new FleetWorld(script, met).live());
+  forEachOf(fleetScript, 1_000, (script) => new FleetWorld(script, met).live());
   expect([...wanted()].filter((each) => !met.has(each))).toEqual([]);
 });
 
