@@ -73,8 +73,8 @@ export class Facts {
     if (spec.managed === true) {
       agents.setManaged(agent);
       agents.setStarting(agent, true);
-      scaling.noteAgent(spec.specialization, spec.agentId);
     }
+    scaling.noteAgent(spec.agentId, spec.managed === true);
     hosts.add(host, agent);
     ready.use(agent, now);
     this.#freed(agent);
@@ -96,7 +96,7 @@ export class Facts {
   }
 
   agentUpdated(agent: number, changes: AgentChanges, now: number): void {
-    const { agents, hosts, profiles, ready, idle, leases } = this.#state;
+    const { agents, hosts, profiles, ready, idle, leases, scaling } = this.#state;
     const old = agents.profile(agent);
     const slots = changes.slots ?? agents.slots(agent);
     const profile = profiles.profile(
@@ -112,6 +112,7 @@ export class Facts {
     }
     if (changes.credential !== undefined) agents.credentials[agent] = changes.credential;
     if (changes.protected !== undefined) agents.setProtected(agent, changes.protected);
+    if (changes.protected === true) scaling.keep(agents.names.name(agent));
     const labels = changes.labels === undefined ? undefined : hosts.shared(changes.labels);
     const host = labels === undefined ? agents.host(agent) : hosts.id(labels);
     const moves = profile !== old || slots !== agents.slots(agent) || host !== agents.host(agent);

@@ -17,7 +17,10 @@ import { findAgents, NO_HOSTS, type Wish } from './search.ts';
 import type { Ticket } from './tickets.ts';
 import { HEALTHS } from './words.ts';
 
-/** `onHeard` is told of agents that were starting or lost: they are heard of again. */
+/**
+ * `onHeard` is told of agents that were starting or lost: they are heard of again. A heartbeat of
+ * a process that has ended, and was under way meanwhile, changes nothing.
+ */
 export function heartbeat(
   context: Context,
   command: HeartbeatCommand,
@@ -35,6 +38,7 @@ export function heartbeat(
       continue;
     }
     accepted++;
+    if (agents.isOffline(agent) && agents.signals.lostBecause(agent) !== undefined) continue;
     agents.signals.noteHeartbeat(agent, now, load);
     if (agents.isStarting(agent)) onHeard(context, agent, now);
     const health = HEALTHS[agents.health(agent)];
@@ -43,6 +47,7 @@ export function heartbeat(
       if (command.health === health && health === 'healthy') continue;
       facts.agentHealthChanged(agent, command.health, 'report', now);
       if (command.health === 'unhealthy') moveLeases(context, agent, now, false);
+      else if (health === 'unhealthy') onHeard(context, agent, now);
     } else if (health !== 'healthy' && !agents.isDeclared(agent)) {
       const wasLost = health === 'unhealthy';
       facts.agentHealthChanged(agent, 'healthy', 'heartbeat', now);
