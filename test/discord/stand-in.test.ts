@@ -11,7 +11,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import type { DiscordStandIn } from './stand-in/discord-stand-in.ts';
 import type { DropKind } from './stand-in/gateway.ts';
-import { endEverythingAfterEach, guildSpec, login, startStandIn, UNTHROTTLED } from './support.ts';
+import { endEverythingAfterEach, guildSpec, login, startStandIn } from './support.ts';
 
 endEverythingAfterEach();
 
@@ -175,6 +175,7 @@ describe('voice channels', () => {
     await once(client, Events.VoiceServerUpdate);
     await client.destroy();
     await standIn.until(() => standIn.voiceOf(BOT.id, GUILD.id) === null, 'the bot has left');
+    expect(standIn.gateway.connections).toBe(0);
   });
 });
 
@@ -203,21 +204,6 @@ describe('dropped connections', () => {
     },
   );
 
-  it('identifies anew when the session cannot be resumed', async () => {
-    const standIn = await smallWorld({ limits: { identifySpacingMs: 10 } });
-    const client = await login(standIn, BOT.token, UNTHROTTLED);
-    standIn.drop(BOT.id, 'abrupt');
-    standIn.gateway.expire(BOT.id);
-    standIn.kick(BOT.id, GUILD.id);
-    standIn.invite(BOT.id, OTHER_GUILD.id);
-    await once(client, Events.ShardReady);
-    expect(standIn.gateway.identifies).toBe(2);
-    expect(standIn.gateway.sessions.map((session) => session.ended)).toEqual([true, false]);
-    // discord.js keeps a guild of which it was not told that it has lost it.
-    expect([...client.guilds.cache.keys()]).toEqual([GUILD.id, OTHER_GUILD.id]);
-    expect(standIn.violations).toEqual([]);
-  });
-
   it('lets a client notice that its heartbeats are not answered', async () => {
     const standIn = await smallWorld({ heartbeatIntervalMs: 40 });
     const client = await login(standIn, BOT.token);
@@ -227,21 +213,6 @@ describe('dropped connections', () => {
     await once(client, Events.ShardResume);
     expect(standIn.gateway.identifies).toBe(1);
     expect(standIn.violations).toEqual([]);
-  });
-
-  it('refuses connections for a while', async () => {
-    const standIn = await smallWorld({ limits: { identifySpacingMs: 10 } });
-    const client = await login(standIn, BOT.token, UNTHROTTLED);
-    const errors: Error[] = [];
-    client.on(Events.ShardError, (error) => {
-      errors.push(error);
-      standIn.faults.refuseGateway = null;
-    });
-    standIn.faults.refuseGateway = 503;
-    const resumed = once(client, Events.ShardResume);
-    standIn.drop(BOT.id, 'abrupt');
-    await resumed;
-    expect(errors.map((error) => error.message)).toEqual(['Unexpected server response: 503']);
   });
 });
 

@@ -37,8 +37,9 @@ export interface StandInOptions {
  * the platform tells them, holds them to the platform's limits, keeps a list of what broke those
  * (`violations`), and fails in the ways in which the platform fails.
  *
- * What it leaves out: sound, shards beyond the guild formula, compression, permissions, files,
- * limits of single routes.
+ * What it leaves out: sound, compression, lists of members, permissions, files, messages of users,
+ * limits of single routes. Where the platform is silent about what it does, it does the simplest
+ * thing: a bot leaves its voice channels when its session ends for good.
  */
 export class DiscordStandIn {
   readonly faults = new Faults();

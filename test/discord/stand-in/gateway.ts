@@ -60,6 +60,8 @@ export class Gateway implements ConnectionOwner {
   readonly #listeners: GatewayListeners;
   readonly #server = new WebSocketServer({ noServer: true });
   readonly #connections = new Set<Connection>();
+  /** Sessions that have not ended, by the id of the bot. */
+  readonly #open = new Map<string, Set<Session>>();
 
   constructor(parts: GatewayParts, listeners: GatewayListeners) {
     this.#parts = parts;
@@ -81,6 +83,7 @@ export class Gateway implements ConnectionOwner {
       }
       const connection = new Connection(webSocket, heartbeatIntervalMs, this, limits, faults, now);
       this.#connections.add(connection);
+      this.#parts.changes.notify();
     });
   }
 
@@ -129,10 +132,11 @@ export class Gateway implements ConnectionOwner {
     const request = isObject(data) ? data : {};
     const sequence = Number(request.seq);
     const token = bare(request.token);
-    const session = this.sessions.find((one) => one.id === request.session_id);
-    if (!this.#parts.world.botOfToken(token)) {
+    const bot = this.#parts.world.botOfToken(token);
+    const session = this.#openSessions(bot?.id ?? '').find((one) => one.id === request.session_id);
+    if (!bot) {
       refuse(connection, CLOSE.authenticationFailed);
-    } else if (!session || session.ended || session.bot.token !== token) {
+    } else if (!session) {
       refuse(connection, 'invalid_session');
     } else if (!session.canReplayFrom(sequence)) {
       this.#end(session);
@@ -206,6 +210,11 @@ export class Gateway implements ConnectionOwner {
     for (const session of this.#openSessions(botId)) if (!session.line) this.#end(session);
   }
 
+  /** Connections that are open, identified or not. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   /** Whether the bot has an identified connection. */
   isLive(botId: string): boolean {
     return this.#liveSessions(botId).length > 0;
@@ -240,6 +249,7 @@ export class Gateway implements ConnectionOwner {
     const { world, snowflakes, resumeUrl } = this.#parts;
     const session = new Session(`session-${snowflakes.next()}`, bot, shard, intents, connection);
     this.sessions.push(session);
+    this.#open.set(bot.id, new Set([...(this.#open.get(bot.id) ?? []), session]));
     connection.session = session;
     const guilds = world.guildsOf(bot.id).filter((guild) => session.hasGuild(guild.id));
     session.dispatch('READY', {
@@ -281,6 +291,7 @@ export class Gateway implements ConnectionOwner {
   #end(session: Session): void {
     if (session.ended) return;
     session.ended = true;
+    this.#open.get(session.bot.id)?.delete(session);
     if (session.expiry) clearTimeout(session.expiry);
     session.expiry = null;
     if (session.line instanceof Connection) session.line.session = null;
@@ -290,7 +301,7 @@ export class Gateway implements ConnectionOwner {
   }
 
   #openSessions(botId: string): Session[] {
-    return this.sessions.filter((session) => session.bot.id === botId && !session.ended);
+    return [...(this.#open.get(botId) ?? [])];
   }
 
   #liveSessions(botId: string): Session[] {
