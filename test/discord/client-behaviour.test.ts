@@ -126,28 +126,45 @@ describe('after a session that could not be resumed', () => {
 });
 
 describe('a wish to join a voice channel', () => {
-  it('is lost without a word while a connection is lost', async () => {
+  function join(client: Client): void {
+    client.guilds.cache.get(GUILD.id)!.shard.send({
+      op: GatewayOpcodes.VoiceStateUpdate,
+      d: { guild_id: GUILD.id, channel_id: GUILD.voice, self_mute: false, self_deaf: true },
+    });
+  }
+
+  it('is lost without a word at the moment when a connection is lost', async () => {
     const standIn = await smallWorld();
     const client = await login(standIn, BOT.token);
-    const { shard } = client.guilds.cache.get(GUILD.id)!;
-    const join = () =>
-      shard.send({
-        op: GatewayOpcodes.VoiceStateUpdate,
-        d: { guild_id: GUILD.id, channel_id: GUILD.voice, self_mute: false, self_deaf: true },
-      });
     const statusThen: Status[] = [];
-    client.once(Events.ShardReconnecting, () => {
-      statusThen.push(shard.status);
-      join();
+    client.once(Events.ShardReconnecting, (shardId) => {
+      statusThen.push(client.ws.shards.get(shardId)!.status);
+      join(client);
     });
     const resumed = once(client, Events.ShardResume);
     standIn.drop(BOT.id, 'abrupt');
     await resumed;
-    await client.guilds.fetch();
+    const joined = once(client, Events.VoiceServerUpdate);
     expect(standIn.voiceOf(BOT.id, GUILD.id)).toBeNull();
     expect(statusThen).toEqual([Status.Connecting]);
-    const joined = once(client, Events.VoiceServerUpdate);
-    join();
+    join(client);
     await joined;
+  });
+
+  it('is kept between two connections until the next identify, however late that is', async () => {
+    const standIn = await smallWorld();
+    const client = await login(standIn, BOT.token, UNTHROTTLED);
+    const reconnecting = once(client, Events.ShardReconnecting);
+    const resumed = once(client, Events.ShardResume);
+    standIn.drop(BOT.id, 'abrupt');
+    await reconnecting;
+    await new Promise(setImmediate);
+    join(client);
+    await resumed;
+    await client.guilds.fetch();
+    expect(standIn.voiceOf(BOT.id, GUILD.id)).toBeNull();
+    standIn.drop(BOT.id, 'invalid');
+    await standIn.until(() => standIn.voiceOf(BOT.id, GUILD.id) !== null, 'the bot joins');
+    expect(standIn.gateway.identifies).toBe(2);
   });
 });
