@@ -259,7 +259,9 @@ export class Fleet implements FleetControl {
     if (this.#isClosing) throw new NotReadyError('stopping');
     const { host, policy, enabled, provisioner, kinds } = this.#options;
     for (const kind of this.#coreless) {
-      await this.#startCoreAgent(kind, kind.coreAgent as string, (command) => host.execute(command));
+      await this.#startCoreAgent(kind, kind.coreAgent as string, (command) =>
+        host.execute(command),
+      );
     }
     const now = this.#options.clock.now();
     const agents = await host.read((pool) => pool.fleetAgents());

@@ -21,11 +21,15 @@ test('waits twice as long each time, and five minutes after five failures', () =
 test('says what is left, how often it failed and why; others are not held up', () => {
   const backoff = new StartBackoff(0);
   backoff.fail('a', 'No such program', 1_000);
-  expect(backoff.obstacle('a', 1_001)).toBe('backing off 1 s left: a start failed. No such program');
+  expect(backoff.obstacle('a', 1_001)).toBe(
+    'backing off 1 s left: a start failed. No such program',
+  );
   expect(backoff.obstacle('a', 2_000)).toBeNull();
   expect(backoff.obstacle('b', 1_001)).toBeNull();
   failAgain(backoff, 4, 2_000);
-  expect(backoff.obstacle('a', 16_500)).toMatch(/^quarantined 300 s left: 5 starts failed\. Exited$/);
+  expect(backoff.obstacle('a', 16_500)).toMatch(
+    /^quarantined 300 s left: 5 starts failed\. Exited$/,
+  );
   expect(backoff.isQuarantined('a', 16_500)).toBe(true);
   expect(backoff.isQuarantined('a', 400_000)).toBe(false);
 });

@@ -48,8 +48,8 @@ describe('utilization_high', () => {
       wanted_agents: 10,
       // 105 slots are wanted, at 90 % of 117.
       missing_agents: 17,
-      since: '2026-03-01T12:00:05.000Z',
-      opened_at: '2026-03-01T12:00:15.000Z',
+      since: '2026-03-01T12:00:00.000Z',
+      opened_at: '2026-03-01T12:00:10.000Z',
       closed_at: null,
     });
     expect(alert?.message).toMatch(/bots.* 95 %.*10 requests wait for 10 agents.*17 more agents/);

@@ -145,7 +145,10 @@ function createContext(
   };
 }
 
-function watchAlerts({ host, fleet, alerts, clock }: ServerContext, logger: Logger): NodeJS.Timeout {
+function watchAlerts(
+  { host, fleet, alerts, clock }: ServerContext,
+  logger: Logger,
+): NodeJS.Timeout {
   const look = async (): Promise<void> => {
     if (!host.readiness().ready) return;
     const demands = await host.read((pool) => pool.demand());

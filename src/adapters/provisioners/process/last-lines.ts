@@ -12,7 +12,12 @@ export async function lastLines(path: string, from: number): Promise<readonly st
   try {
     const { size } = await file.stat();
     const start = Math.max(from, size - TAIL_BYTES);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+    const { buffer, bytesRead } = await file.read(
+      Buffer.alloc(size - start),
+      0,
+      size - start,
+      start,
+    );
     const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
     return lines
       .filter((line) => line.trim() !== '')
