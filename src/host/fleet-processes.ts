@@ -146,6 +146,7 @@ export class FleetProcesses {
           member,
           `No heartbeat within ${seconds} s of its start (start_timeout_sec), so its process was ended`,
           await this.#outputOf(agentId),
+          'The program must send heartbeats to REMUDA_URL under its REMUDA_AGENT_ID; if it only needs longer to start, raise multi_agent.autoscaling.start_timeout_sec',
         );
       });
     });
@@ -157,12 +158,18 @@ export class FleetProcesses {
     });
   }
 
-  async #startFailed(member: Member, fault: string, output: AgentOutput | null): Promise<void> {
+  async #startFailed(
+    member: Member,
+    fault: string,
+    output: AgentOutput | null,
+    hint = 'Mend the program or the command of the specialization',
+  ): Promise<void> {
     const { agentId } = member;
     member.cancelDeadline();
     const because = output === null ? fault : `${fault}; see ${output.path}`;
-    this.#fail(member, because, output);
+    const tellNext = this.#delayNext(member, because, output, hint);
     await this.#options.tell({ type: 'start_failed', agent: agentId, because });
+    tellNext();
   }
 
   async #exited({ agentId, how, livedMs, asked }: AgentExit): Promise<void> {
@@ -178,37 +185,46 @@ export class FleetProcesses {
       await this.#startFailed(member, `Exited before its first heartbeat: ${how}`, output);
       return;
     }
-    const { log } = this.#options;
+    const { log, tell, replace } = this.#options;
+    const see = output === null ? '' : `; see ${output.path}`;
     log.warn(
       { agent: agentId, how, livedMs, output: output?.lastLines },
-      `${agentId} ended by itself: ${how}${output === null ? '' : `; see ${output.path}`}`,
+      `${agentId} ended by itself: ${how}${see}`,
     );
     if (livedMs < SHORT_LIFE_MS) {
       const seconds = Math.ceil(livedMs / 1_000);
-      this.#fail(member, `${agentId} exited within ${seconds} s: ${how}`, null);
+      const because = `${agentId} exited within ${seconds} s: ${how}${see}`;
+      this.#delayNext(member, because, output, 'Mend the program')();
     }
-    const because = `Process exited: ${how}`;
-    await this.#options.tell({ type: 'agent_lost', agent: agentId, because });
-    await this.#options.replace();
+    await tell({ type: 'agent_lost', agent: agentId, because: `Process exited: ${how}` });
+    await replace();
   }
 
-  /** Waits before the next start, and says what will happen and what a person can do. */
-  #fail({ agentId, kind: { name } }: Member, because: string, output: AgentOutput | null): void {
+  /** Waits before the next start. Returns what tells of it, to be called once the failure is told. */
+  #delayNext(
+    { agentId, kind: { name } }: Member,
+    because: string,
+    output: AgentOutput | null,
+    hint: string,
+  ): () => void {
     const { backoff, clock, log } = this.#options;
-    const { count, nextTryAt, isQuarantined } = backoff.fail(name, because, clock.now());
+    const now = clock.now();
+    const { count, nextTryAt, isQuarantined } = backoff.fail(name, because, now);
     this.#retryAt(nextTryAt);
-    const seconds = Math.ceil((nextTryAt - clock.now()) / 1_000);
+    const seconds = Math.ceil((nextTryAt - now) / 1_000);
     const rest = { failures: count, output: output?.lastLines };
     const data = { agent: agentId, specialization: name, because, ...rest };
-    if (isQuarantined) {
-      log.error(
-        data,
-        `${name} is quarantined: ${count} starts in a row have failed, and none is tried for ${seconds} s. Mend the program or multi_agent.specializations.${name}.command; a restart of the pool tries at once.`,
-      );
-      return;
-    }
-    const failures = count === 1 ? '1 failure' : `${count} failures in a row`;
-    log.warn(data, `The next start of ${name} is tried in ${seconds} s, after ${failures}.`);
+    return () => {
+      if (isQuarantined) {
+        log.error(
+          data,
+          `${name} is quarantined: ${count} starts in a row have failed, and none is tried for ${seconds} s. ${hint}; a restart of the pool tries at once.`,
+        );
+        return;
+      }
+      const failures = count === 1 ? '1 failure' : `${count} failures in a row`;
+      log.warn(data, `The next start of ${name} is tried in ${seconds} s, after ${failures}.`);
+    };
   }
 
   async #outputOf(agentId: string): Promise<AgentOutput | null> {
