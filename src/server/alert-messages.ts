@@ -17,7 +17,7 @@ function remedy({ specialization, kind, isScaling }: Figures): string {
   if (kind.managed >= kind.max) {
     return `All ${kind.max} that may be started are there: raise multi_agent.autoscaling.max_agents_per_type, or register more of ${specialization}.`;
   }
-  return 'The autoscaler starts agents in its checks; remuda autoscaler check says what it does.';
+  return 'They can be started from here: remuda autoscaler check starts them, or says why not.';
 }
 
 export function lowMessage({ specialization, utilization, threshold, spare }: Figures): string {

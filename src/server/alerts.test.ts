@@ -113,7 +113,7 @@ describe('utilization_high', () => {
   test('says what would help', () => {
     const busy = pool(10, 10, 3);
     expect(watch().messageOf(busy)).toContain('register more');
-    expect(watch(fleetOf()).messageOf(busy)).toContain('starts agents in its checks');
+    expect(watch(fleetOf()).messageOf(busy)).toContain('can be started from here');
     expect(watch(fleetOf({}, false)).messageOf(busy)).toContain('remuda autoscaler enable');
     expect(watch(fleetOf({ max: 10, managed: 10 })).messageOf(busy)).toContain('raise');
   });
