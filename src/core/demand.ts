@@ -14,19 +14,21 @@ export function demandOf({ profiles, queue }: PoolState): SpecializationDemand[]
     demand.usedSlots += profile.usedSlots;
   }
   // Where membership is required there is a lane for each tenant, though many ask for the same.
-  const servers = new Map<Requirement, readonly string[]>();
-  for (const { requirement, tickets } of queue.lanes.values()) {
-    if (tickets.size > 0 && !servers.has(requirement)) {
-      servers.set(requirement, namesFor(requirement, present));
+  const asked = new Map<Requirement, { requests: number; wanted: number }>();
+  for (const lane of queue.lanes.values()) {
+    const sum = asked.get(lane.requirement) ?? { requests: 0, wanted: 0 };
+    asked.set(lane.requirement, sum);
+    for (const { count } of queue.inLane(lane)) {
+      sum.requests += 1;
+      sum.wanted += count;
     }
   }
-  for (const lane of queue.lanes.values()) {
-    for (const name of servers.get(lane.requirement) ?? []) {
+  for (const [requirement, { requests, wanted }] of asked) {
+    if (requests === 0) continue;
+    for (const name of namesFor(requirement, present)) {
       const demand = demandFor(demands, name);
-      for (const { count } of queue.inLane(lane)) {
-        demand.requests += 1;
-        demand.wanted += count;
-      }
+      demand.requests += requests;
+      demand.wanted += wanted;
     }
   }
   return [...demands.values()];
