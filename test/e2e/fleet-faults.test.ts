@@ -48,11 +48,11 @@ test(
   'an agent that never says hello is ended with all that it has started, and the rest goes on',
   async () => {
     const script = 'echo $$ >> pids; sleep 1000 & echo $! >> pids; echo loading; wait';
-    await start([research(), faulty('mute', ['sh', '-c', script])], { start_timeout_sec: 1 });
+    await start([research(), faulty('mute', ['sh', '-c', script])], { start_timeout_sec: 5 });
     await until(async () => (await failuresOf('mute')).length > 0);
     const log = join(world.directory, 'logs', 'mute_1.log');
     expect((await failuresOf('mute')).at(-1)).toBe(
-      `No heartbeat within 1 s of its start (start_timeout_sec), so its process was ended; see ${log}`,
+      `No heartbeat within 5 s of its start (start_timeout_sec), so its process was ended; see ${log}`,
     );
     const [shell = 0, child = 0] = numbersIn('pids');
     expect([shell, child].filter(isAlive)).toEqual([]);
