@@ -163,7 +163,9 @@ export class Host implements PoolHost {
   }
 
   read<T>(query: (pool: PoolQueries) => T): Promise<T> {
-    if (this.#state === 'closed') return Promise.reject(new NotReadyError(this.#detail));
+    // A fenced one has decided what never happened; a closed one may lag behind.
+    const isOver = this.#state === 'closed' || this.#state === 'fenced';
+    if (isOver) return Promise.reject(new NotReadyError(this.#detail));
     // Until it is rebuilt the pool is ahead of the journal: what it says may never have happened.
     if (this.#rebuilding !== null) return this.#rebuilding.promise.then(() => this.read(query));
     return this.#durable(query(this.#pool));
@@ -282,6 +284,7 @@ export class Host implements PoolHost {
           this.#become(closing ? 'closing' : 'ready', closing ? 'stopping' : 'ready');
           this.#rebuilt();
           this.#committed(undecided, this.#lastEvent + 1);
+          this.#plan();
           return;
         }
         undecided = null;
@@ -362,6 +365,8 @@ export class Host implements PoolHost {
     this.#wakeAt = at;
     this.#cancelWake = this.#clock.wakeAt(at, () => {
       this.#wakeAt = Number.POSITIVE_INFINITY;
+      // While recovering nothing can be carried out; whoever ends that plans again.
+      if (this.#state !== 'ready') return;
       this.#byItself({ type: 'tick' });
       this.#plan();
     });

@@ -62,8 +62,8 @@ export class PoolChecks {
     };
     prototype.resume = function (this: Pool, now: number) {
       checks.#onRebuilt(this);
-      resume.call(this, now);
       checks.walk(this);
+      resume.call(this, now);
     };
     return () => Object.assign(prototype, { execute, takeEvents, resume });
   }

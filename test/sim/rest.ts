@@ -19,7 +19,8 @@ function checkRunners(world: World, pool: Pool): void {
   const unclear = new Set<string>();
   for (const { connection, others, agents: own } of world.runners) {
     const all = [...others, ...(connection === null ? [] : [connection])];
-    if (!all.some(({ isSilent, server }) => isSilent || server !== primary.process)) continue;
+    const isElsewhere = all.some(({ isSilent, server }) => isSilent || server !== primary.process);
+    if (!isElsewhere && others.size === 0) continue;
     for (const { agent_id: id } of own) unclear.add(id);
   }
   for (const connection of primary.connections) {

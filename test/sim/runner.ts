@@ -86,8 +86,17 @@ export class SimRunner {
 
   /** Another connection beside the one that there is. */
   connectAgain(): void {
-    this.#world.scheduler.soon(this.process, () => {
-      if (this.connection !== null) this.others.add(this.connection);
+    const { scheduler } = this.#world;
+    scheduler.soon(this.process, () => {
+      const { connection } = this;
+      if (connection !== null) {
+        this.others.add(connection);
+        // It does not mind the old one any more, and ends it when it comes to that.
+        scheduler.after(this.process, this.#random.between(0, 5_000), () => {
+          connection.close();
+          this.others.delete(connection);
+        });
+      }
       this.#connect();
     });
   }

@@ -9,6 +9,9 @@ import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 /** Taken before anything is replaced (virtual-globals.ts). */
 const nextTurn: typeof setImmediate = globalThis.setImmediate;
 
+/** Things that may come due at one moment. */
+const MOST_TURNS = 20_000;
+
 interface Task {
   readonly process: SimProcess;
   readonly run: () => void;
@@ -115,11 +118,16 @@ export class Scheduler {
   /** Lets time pass, with all that is due in it, until `isOver`. */
   async pass(ms: number, isOver: () => boolean): Promise<void> {
     const until = this.clock.now() + ms;
+    let before = this.clock.now();
+    let turns = 0;
     for (;;) {
       while (await this.step()) if (isOver()) return;
       if (!this.clock.step(until)) break;
       await turn();
       if (isOver()) return;
+      if (this.clock.now() > before) turns = 0;
+      before = this.clock.now();
+      if (++turns > MOST_TURNS) throw new Error(`time stands still: ${this.current?.name} goes on`);
     }
     this.clock.moveTo(until);
   }
