@@ -168,7 +168,8 @@ export class Host implements PoolHost {
     if (isOver) return Promise.reject(new NotReadyError(this.#detail));
     // Until it is rebuilt the pool is ahead of the journal: what it says may never have happened.
     if (this.#rebuilding !== null) return this.#rebuilding.promise.then(() => this.read(query));
-    return this.#durable(query(this.#pool));
+    // What it has seen may turn out not to be: then it looks again.
+    return this.#durable(query(this.#pool), () => this.read(query));
   }
 
   onCommitted(listener: (events: readonly CommittedEvent[]) => void): () => void {
@@ -209,8 +210,11 @@ export class Host implements PoolHost {
     await this.#journal.close();
   }
 
-  /** Resolves with `value` once everything that has been decided so far is durable. */
-  #durable<T>(value: T): Promise<T> {
+  /**
+   * Resolves with `value` once everything that has been decided so far is durable. If that never
+   * happens, it is refused, or `again` has another answer.
+   */
+  #durable<T>(value: T, again?: () => Promise<T>): Promise<T> {
     const batch = this.#collecting.events.length > 0 ? this.#collecting : this.#writing;
     if (batch === null) return Promise.resolve(value);
     if (batch === this.#collecting && !this.#flushPlanned && this.#writing === null) {
@@ -219,7 +223,10 @@ export class Host implements PoolHost {
       setImmediate(() => this.#flush());
     }
     return new Promise((resolve, reject) => {
-      batch.waiters.push({ resolve: () => resolve(value), reject });
+      batch.waiters.push({
+        resolve: () => resolve(value),
+        reject: again === undefined ? reject : () => resolve(again()),
+      });
     });
   }
 

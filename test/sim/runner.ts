@@ -208,7 +208,9 @@ export class SimRunner {
       case 'error': {
         const { code, lease_id: lease, agent_id: agent } = frame;
         if (lease !== undefined && !this.#probed.delete(lease)) this.held.delete(lease);
-        if (agent !== undefined && code === 'NOT_FOUND') this.#forget(agent);
+        // It has left the pool, or another runner has it.
+        const isGone = code === 'NOT_FOUND' || code === 'AGENT_ALREADY_HOSTED';
+        if (agent !== undefined && isGone) this.#forget(agent);
         return;
       }
       default:

@@ -42,14 +42,17 @@ export class Truth {
   }
 
   /** Follows what is written to the disk from now on. */
-  follow({ memory }: FaultyDisk): void {
+  follow({ memory }: FaultyDisk, tell: (event: Event) => void): void {
     const add = memory.add.bind(memory);
     memory.add = (batch: Batch) => {
       add(batch);
       this.note('journal', `${batch.first} ${batch.epoch} ${batch.at}`, batch.payload);
       const events = decodeEvents(batch.payload);
       this.pool.apply(events);
-      for (const event of events) this.#follow(event);
+      for (const event of events) {
+        tell(event);
+        this.#follow(event);
+      }
       this.events += events.length;
     };
   }

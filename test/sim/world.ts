@@ -77,7 +77,9 @@ export class World {
     const clock = this.scheduler.clockOf(new SimProcess('disk'), 0);
     const maxDelayMs = plan.diskDelayMs;
     this.disk = new FaultyDisk({ seed: plan.seed, rates: plan.disk, clock, maxDelayMs });
-    this.truth.follow(this.disk);
+    this.truth.follow(this.disk, (event) => {
+      if (this.keepsFrames) this.tell(`journal ${JSON.stringify({ ...event, at: undefined })}`);
+    });
     this.tenants = Array.from({ length: plan.tenants }, (_, i) => `t${i + 1}`);
     this.runners = Array.from({ length: plan.runners }, (_, i) => {
       return new SimRunner(`r${i + 1}`, this.#agentsOf(i), this, new Random(plan.seed, 4, i));

@@ -113,10 +113,16 @@ export class Runners {
 
   /** The leases that the agents hold, as they are now; from here on their events are followed. */
   async leasesOf(line: RunnerLine, agents: readonly string[]): Promise<LeaseView[]> {
+    const noted = new Map<string, Held>();
     return this.#host.read((pool) => {
+      // Looked at a second time, what was there the first time may never have happened.
+      for (const [id, held] of noted) if (this.#byLease.get(id) === held) this.letGo(id);
+      noted.clear();
       const leases = pool.leasesOf(agents);
       for (const { leaseId, agentId, token } of leases) {
-        this.#hold(leaseId, { line, agent: agentId, token });
+        const held = { line, agent: agentId, token };
+        noted.set(leaseId, held);
+        this.#hold(leaseId, held);
       }
       return leases;
     });
