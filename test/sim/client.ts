@@ -291,12 +291,14 @@ export class SimClient {
     const isFirst = !request.isSettled;
     this.#settle(request);
     if (!isWatched || !isFirst) return;
-    if (ticket !== undefined) this.tickets.add(ticket.ticket_id);
-    for (const { lease_id: id, token, reason } of leases) {
+    if (ticket?.state === 'queued') this.tickets.add(ticket.ticket_id);
+    for (const { lease_id: id, token, reason } of ticket?.leases ?? leases) {
       if (reason === undefined) this.#hold(id, token);
     }
+    const isLate = ticket?.state === 'granted';
+    if (isLate) this.connection?.send(this.#look_at(ticket.ticket_id, false));
     // The answer may be that of an earlier time: what has become of it since?
-    if (request.key !== undefined) {
+    if (request.key !== undefined || isLate) {
       const frame = this.#watch();
       if (frame.length > 0) this.connection?.send(frame);
     }

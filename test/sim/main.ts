@@ -57,6 +57,7 @@ interface Job {
 async function runSeeds({ seed, count, steps, without, story, json, shrinks }: Job): Promise<number> {
   const sums = { seeds: 0, commands: 0, walks: 0, events: 0, rests: 0, virtualMs: 0, tookMs: 0 };
   for (let next = seed; next < seed + count; next++) {
+    if (process.env.SIM_PROGRESS) process.stderr.write(`${next} `);
     const result = await simulate({ seed: next, steps, without, keepsFrames: story > 0 });
     sums.seeds++;
     sums.commands += result.commands;

@@ -121,7 +121,10 @@ export class Scheduler {
     let before = this.clock.now();
     let turns = 0;
     for (;;) {
-      while (await this.step()) if (isOver()) return;
+      while (await this.step()) {
+        if (isOver()) return;
+        if (++turns > MOST_TURNS) throw new Error(`time stands still: ${this.current?.name} goes on`);
+      }
       if (!this.clock.step(until)) break;
       await turn();
       if (isOver()) return;

@@ -102,8 +102,10 @@ export class Runners {
     }
     // The pool must hear that the old connection has ended before it hears of the new one.
     await this.#telling;
-    for (const agent of taken) this.#gone.delete(agent);
-    return { taken, hosted };
+    // The new one may have ended meanwhile, too: then there is nothing more to be told.
+    const kept = taken.filter((agent) => this.#byAgent.get(agent) === line);
+    for (const agent of kept) this.#gone.delete(agent);
+    return { taken: kept, hosted };
   }
 
   /** The agents are not hosted by this socket after all. */
