@@ -44,6 +44,8 @@ export class SimRunner {
   /** It behaves as well as it can. */
   isCalm = false;
   #told = new Set<string>();
+  /** What it has rejected and released by itself on this connection. */
+  readonly #dropped = new Set<string>();
   readonly #probed = new Set<string>();
   #heartbeatMs = 1_000;
   #lastHeard = 0;
@@ -110,7 +112,7 @@ export class SimRunner {
       if (held === null || random.chance(0.15)) {
         this.#send({ type: 'budget', agent_id: agent, available: random.chance(0.7) });
       } else if (random.chance(0.4)) {
-        this.held.delete(id);
+        this.#drop(id, held.token);
         this.#send({ type: 'released', lease_id: id, token: held.token });
       } else {
         const state = random.pick(['active', 'idle']);
@@ -133,6 +135,7 @@ export class SimRunner {
     this.connection = connection;
     this.hosted.clear();
     this.#told = new Set();
+    this.#dropped.clear();
     this.#lastHeard = scheduler.clock.now();
     for (const agent of this.agents) {
       // A runner may say hello for some of its agents later.
@@ -207,7 +210,11 @@ export class SimRunner {
       }
       case 'error': {
         const { code, lease_id: lease, agent_id: agent } = frame;
-        if (lease !== undefined && !this.#probed.delete(lease)) this.held.delete(lease);
+        // The frame names no token, its words do; work that has come back under a newer one stays.
+        const token = Number(/\btoken (\d+)/.exec(frame.detail)?.[1] ?? Number.POSITIVE_INFINITY);
+        if (lease !== undefined && (this.held.get(lease)?.token ?? 0) <= token) {
+          if (!this.#probed.delete(lease)) this.held.delete(lease);
+        }
         // It has left the pool, or another runner has it.
         const isGone = code === 'NOT_FOUND' || code === 'AGENT_ALREADY_HOSTED';
         if (agent !== undefined && isGone) this.#forget(agent);
@@ -221,6 +228,8 @@ export class SimRunner {
     for (const agent of agents) this.#forget(agent);
     for (const agent of agents) this.hosted.add(agent);
     for (const lease of leases) {
+      // It has let go of it, and the welcome has crossed that on its way.
+      if (this.#dropped.has(`${lease.lease_id} ${lease.token}`)) continue;
       this.#hold(lease);
       this.#told.add(`${lease.lease_id} ${lease.token}`);
       if (lease.state === 'allocated') this.#answer(lease);
@@ -260,6 +269,11 @@ export class SimRunner {
     this.held.set(id, { agent, token });
   }
 
+  #drop(id: string, token: number): void {
+    this.held.delete(id);
+    this.#dropped.add(`${id} ${token}`);
+  }
+
   #answer({ lease_id: id, token }: Lease): void {
     const { plan, scheduler } = this.#world;
     const patience = plan.options.hosting.acceptTimeoutMs;
@@ -274,7 +288,7 @@ export class SimRunner {
         this.#send({ type: 'state', ...fence, state: 'active' });
         return;
       case 'reject':
-        this.held.delete(id);
+        this.#drop(id, token);
         this.#send({ type: 'rejected', ...fence });
         return;
       case 'late':
