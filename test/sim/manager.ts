@@ -54,6 +54,8 @@ export class Manager {
   fleet: Fleet | null = null;
   /** The journal could not be opened: the process has ended. */
   hasFailed = false;
+  /** When its journal could last not be written. */
+  lastTroubleAt = 0;
 
   /** To be called as its process. */
   constructor(name: string, parts: ManagerParts, process: SimProcess = new SimProcess(name)) {
@@ -92,6 +94,12 @@ export class Manager {
       checksHealth: false,
       snapshot: async () => (await Follower.start(journal(), plan.options)).snapshot(),
       snapshotEveryEvents: plan.snapshotEveryEvents,
+      log: {
+        ...QUIET,
+        error: () => {
+          this.lastTroubleAt = scheduler.clock.now();
+        },
+      },
     });
     this.host = host;
     await host.execute({ type: 'disconnect_agents' });
@@ -126,7 +134,7 @@ export class Manager {
     client: ClientEnd,
     random: Random,
     maxDelayMs: () => number,
-    traffic: { until: number },
+    traffic: { until: number; connections: number },
   ): Connection {
     const { scheduler, watch } = this.parts;
     const connection = new Connection(

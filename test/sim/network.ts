@@ -35,6 +35,7 @@ export class Connection {
   readonly #maxDelayMs: () => number;
   readonly #watch: Watch;
   readonly #traffic: { until: number };
+  readonly #number: number;
   /** When the last frame of each direction arrives. */
   readonly #lastAt = { toServer: 0, toClient: 0 };
   #isSilent = false;
@@ -49,8 +50,9 @@ export class Connection {
     random: Random,
     maxDelayMs: () => number,
     watch: Watch,
-    traffic: { until: number },
+    traffic: { until: number; connections: number },
   ) {
+    this.#number = ++traffic.connections;
     this.#traffic = traffic;
     this.#scheduler = scheduler;
     this.server = server;
@@ -59,6 +61,11 @@ export class Connection {
     this.#maxDelayMs = maxDelayMs;
     this.#watch = watch;
     this.socket = new ServerSocket(this);
+  }
+
+  /** For a person. */
+  get name(): string {
+    return `${this.client.name} (${this.server.name}, ${this.#number})`;
   }
 
   get client(): SimProcess {

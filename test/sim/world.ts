@@ -30,6 +30,9 @@ export const START = 1_700_000_000_123;
 const MOST_BEHIND_MS = 4_000;
 const MOST_AHEAD_MS = 60_000;
 
+/** Longer than whatever is told again waits for that. */
+const RETRIES_MS = 1_200;
+
 export class World {
   readonly plan: Plan;
   readonly violations: Violations;
@@ -57,7 +60,7 @@ export class World {
   /** What has happened, for a person. */
   readonly story: string[] = [];
   /** When the last frame that is under way arrives. */
-  readonly traffic: { until: number } = { until: 0 };
+  readonly traffic: { until: number; connections: number } = { until: 0, connections: 0 };
   keepsFrames = false;
 
   constructor(plan: Plan, violations: Violations, scheduler: Scheduler) {
@@ -300,13 +303,13 @@ export class World {
 
   readonly #sent = (connection: Connection, text: string): void => {
     this.truth.note(`${connection.client.name} →`, text);
-    if (this.keepsFrames) this.tell(`${connection.client.name} → ${text}`);
+    if (this.keepsFrames) this.tell(`${connection.name} → ${text}`);
   };
 
   readonly #told = (connection: Connection, text: string): unknown => {
     const to = connection.client.name;
     this.truth.note(`${to} ←`, text);
-    if (this.keepsFrames) this.tell(`${to} ← ${text}`);
+    if (this.keepsFrames) this.tell(`${connection.name} ← ${text}`);
     const frame = JSON.parse(text) as unknown;
     for (const each of Array.isArray(frame) ? frame : [frame]) {
       const { body, ...rest } = each as { body?: object };
@@ -376,8 +379,11 @@ export class World {
 
   /** The pool of the manager in charge, where nothing is under way; null otherwise. */
   async quietPool(): Promise<Pool | null> {
-    const { host, process, isReady } = this.primary;
-    if (host === null || !isReady || this.traffic.until >= this.scheduler.clock.now()) return null;
+    const { host, process, isReady, lastTroubleAt } = this.primary;
+    const now = this.scheduler.clock.now();
+    if (host === null || !isReady || this.traffic.until >= now) return null;
+    // What could not be told to the pool then may still wait to be told again.
+    if (now - lastTroubleAt < RETRIES_MS) return null;
     let pool: Pool | null = null;
     let isDurable = false;
     this.scheduler.current = process;
