@@ -14,6 +14,7 @@ export interface ClientEnd {
   readonly process: SimProcess;
   /** What has arrived, parsed. */
   onFrame(frame: unknown): void;
+  onPing(): void;
   /** The connection has ended, whoever ended it. */
   onClose(): void;
 }
@@ -115,8 +116,10 @@ export class Connection {
     this.#carry('toClient', () => {
       if (!this.isOpen) return;
       if (what === 'text') this.#client.onFrame(frame);
-      else if (what === 'ping') this.#carry('toServer', () => this.socket.pong());
-      else {
+      else if (what === 'ping') {
+        this.#client.onPing();
+        this.#carry('toServer', () => this.socket.pong());
+      } else {
         this.#carry('toServer', () => this.socket.end());
         this.#closed();
       }
@@ -152,7 +155,9 @@ export class Connection {
   }
 
   #later(process: SimProcess, run: () => void): void {
-    this.#scheduler.after(process, this.#delay(), run);
+    const at = this.#scheduler.clock.now() + this.#delay();
+    this.#traffic.until = Math.max(this.#traffic.until, at);
+    this.#scheduler.at(process, at, run);
   }
 
   #delay(): number {

@@ -166,6 +166,7 @@ export class SimRunner {
     if (this.connection !== null && now - this.#lastHeard > SILENCE_MS) {
       const { connection } = this;
       this.connection = null;
+      this.hosted.clear();
       connection.cut();
       this.#connectLater();
     }
@@ -186,6 +187,10 @@ export class SimRunner {
     this.connection = null;
     this.hosted.clear();
     this.#connectLater();
+  }
+
+  onPing(): void {
+    this.#lastHeard = this.#world.scheduler.clock.now();
   }
 
   onFrame(connection: Connection, value: unknown): void {

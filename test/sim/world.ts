@@ -195,6 +195,7 @@ export class World {
     const end = (connection: () => Connection): ClientEnd => ({
       process: runner.process,
       onFrame: (frame) => runner.onFrame(connection(), frame),
+      onPing: () => runner.onPing(),
       onClose: () => runner.onClose(connection()),
     });
     return this.#connect('runner', end);
@@ -204,6 +205,7 @@ export class World {
     const end = (connection: () => Connection): ClientEnd => ({
       process: client.process,
       onFrame: (frame) => client.onFrame(connection(), frame),
+      onPing: () => {},
       onClose: () => client.onClose(connection()),
     });
     return this.#connect('client', end);
