@@ -195,9 +195,15 @@ export class RunnerSocket implements RunnerLine {
     try {
       await this.#connect(agents);
     } catch (error) {
-      this.#runners.giveUp(this, taken);
+      this.#giveUp(taken);
       this.#failed(error);
     }
+  }
+
+  /** It does not host them after all; those that an earlier hello has brought it still does. */
+  #giveUp(agents: readonly string[]): void {
+    const others = agents.filter((agent) => !this.#agents.has(agent));
+    this.#runners.giveUp(this, others);
   }
 
   async #connect(described: readonly HostedAgent[]): Promise<void> {
@@ -209,10 +215,7 @@ export class RunnerSocket implements RunnerLine {
     });
     if (outcome.outcome === 'refused') throw new Error(outcome.detail);
     const { agents, draining, credentials, refused } = outcome;
-    this.#runners.giveUp(
-      this,
-      refused.map(({ agentId }) => agentId),
-    );
+    this.#giveUp(refused.map(({ agentId }) => agentId));
     for (const agent of agents) this.#agents.add(agent);
     if (this.#isClosed) {
       this.#runners.drop(this);
