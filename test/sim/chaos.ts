@@ -36,7 +36,13 @@ const ACTS: { readonly [fault in Exclude<Fault, 'disk' | 'rot' | 'clock'>]: Act 
     const runners = world.runners.map(({ process }) => process);
     const clients = world.clients.map(({ process }) => process);
     const agents = [...world.primary.machine.processes.values()].map(({ process }) => process);
-    const process = random.pick([...runners, ...runners, ...clients, ...agents, world.primary.process]);
+    const process = random.pick([
+      ...runners,
+      ...runners,
+      ...clients,
+      ...agents,
+      world.primary.process,
+    ]);
     if (process.isPaused || !process.isAlive) return;
     const isManager = process === world.primary.process;
     stop(world, process, random.between(50, isManager ? 4_000 : 45_000));

@@ -106,7 +106,8 @@ export class SimClient {
   letGo(others: readonly string[]): void {
     this.#world.scheduler.soon(this.process, () => {
       const frame: object[] = [];
-      for (const lease of new Set([...this.leases.keys(), ...others])) frame.push(this.#release(lease));
+      for (const lease of new Set([...this.leases.keys(), ...others]))
+        frame.push(this.#release(lease));
       for (const ticket of this.tickets) frame.push(this.#cancel(ticket));
       if (frame.length > 0) this.connection?.send(frame);
     });
@@ -320,7 +321,8 @@ export class SimClient {
   #settle(request: Request): void {
     request.isSettled = true;
     // Some are asked again although the answer has come.
-    if (this.#open.size > 20) for (const each of this.#open) if (each.isSettled) this.#open.delete(each);
+    if (this.#open.size > 20)
+      for (const each of this.#open) if (each.isSettled) this.#open.delete(each);
   }
 
   #pushed(push: Push): void {

@@ -232,7 +232,8 @@ export class Ledger {
       case 'agent_health_changed':
         agent.isLost = event.health === 'unhealthy';
         if (event.cause === 'exit') agent.isStarting = false;
-        if (event.cause === 'disconnect') Object.assign(agent, { isAway: false, runner: undefined });
+        if (event.cause === 'disconnect')
+          Object.assign(agent, { isAway: false, runner: undefined });
         return;
     }
   }

@@ -41,7 +41,15 @@ async function main(): Promise<number> {
     return findMutants({ most, steps, only: values.only, json: values.json });
   }
   const count = whole(values.seeds ?? '1');
-  return runSeeds({ seed, count, steps, without, story, json: values.json, shrinks: !values['no-shrink'] });
+  return runSeeds({
+    seed,
+    count,
+    steps,
+    without,
+    story,
+    json: values.json,
+    shrinks: !values['no-shrink'],
+  });
 }
 
 interface Job {
@@ -54,10 +62,17 @@ interface Job {
   readonly shrinks: boolean;
 }
 
-async function runSeeds({ seed, count, steps, without, story, json, shrinks }: Job): Promise<number> {
+async function runSeeds({
+  seed,
+  count,
+  steps,
+  without,
+  story,
+  json,
+  shrinks,
+}: Job): Promise<number> {
   const sums = { seeds: 0, commands: 0, walks: 0, events: 0, rests: 0, virtualMs: 0, tookMs: 0 };
   for (let next = seed; next < seed + count; next++) {
-    if (process.env.SIM_PROGRESS) process.stderr.write(`${next} `);
     const result = await simulate({ seed: next, steps, without, keepsFrames: story > 0 });
     sums.seeds++;
     sums.commands += result.commands;
@@ -108,7 +123,9 @@ function describe(plan: Plan): string {
     `  faults   ${chances.join(', ') || 'none'}`,
     `  disk     up to ${plan.diskDelayMs} ms, a snapshot every ${plan.snapshotEveryEvents} events`,
     `  network  up to ${plan.networkDelayMs} ms; up to ${plan.callsPerStep} calls a client and step`,
-    `  agents   ${Object.entries(plan.manners).map((each) => each.join(' ')).join(', ')}`,
+    `  agents   ${Object.entries(plan.manners)
+      .map((each) => each.join(' '))
+      .join(', ')}`,
     `  pool     ${JSON.stringify({ ...rest, hosting, reclaim, queue, idle: config.pool.purposes.default.idle_timeout_sec })}`,
   ].join('\n');
 }

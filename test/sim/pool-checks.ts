@@ -5,6 +5,7 @@
  */
 import type { Command } from '../../src/core/command.ts';
 import type { Event } from '../../src/core/event.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { encodeDump } from '../../src/host/codec.ts';
 import { checkInvariants, nothingSeen, type Seen } from '../property/invariants.ts';
@@ -42,15 +43,16 @@ export class PoolChecks {
     const checks = this;
     prototype.execute = function (this: Pool, command: Command, now: number) {
       const watched = checks.#of(this);
-      let outcome: unknown;
+      let outcome: Outcome;
       try {
-        outcome = execute.call(this, command, now);
+        outcome = execute.call(this, command, now) as Outcome;
       } catch (error) {
         checks.#violations.add('the core never throws', `${command.type}: ${stackOf(error)}`);
         throw error;
       }
       const events = takeEvents.call(this);
       for (const event of events) watched.events.push(event);
+      checks.#fence(command, outcome);
       checks.#after(this, watched, command, events, now);
       return outcome;
     } as typeof execute;
@@ -75,8 +77,24 @@ export class PoolChecks {
     try {
       checkInvariants(pool.state, seen);
     } catch (error) {
-      this.#violations.add(`walk: ${(error as Error).message.replace(/\S*\d\S*/g, '…')}`, stackOf(error));
+      this.#violations.add(
+        `walk: ${(error as Error).message.replace(/\S*\d\S*/g, '…')}`,
+        stackOf(error),
+      );
     }
+  }
+
+  /** Whoever names a token has the present one, or is refused. */
+  #fence(command: Command, outcome: Outcome): void {
+    if (outcome.outcome !== 'lease' || !('token' in command)) return;
+    // A lease that is rejected has gone on under a newer one.
+    if (command.token === undefined || command.type === 'reject_lease') return;
+    const { token } = outcome.lease;
+    this.#violations.check(
+      token === command.token,
+      'an old token changes nothing',
+      () => `${JSON.stringify(command)}, the lease has ${token}`,
+    );
   }
 
   #after(

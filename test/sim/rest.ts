@@ -64,7 +64,8 @@ function checkClients(world: World, pool: Pool): void {
   const { violations, primary } = world;
   for (const client of world.clients) {
     const { connection } = client;
-    if (connection === null || connection.isSilent || connection.server !== primary.process) continue;
+    if (connection === null || connection.isSilent || connection.server !== primary.process)
+      continue;
     if (client.waiting > 0) continue;
     for (const [id, token] of client.leases) {
       if (client.releasing.has(id)) continue;
@@ -95,10 +96,8 @@ export function checkDrained(world: World, pool: Pool): void {
   );
   violations.check(queue.length === 0, 'in the end nobody waits', () => `${queue.length}`);
   const { away, unaccepted } = pool.state.hosting.dump();
-  violations.check(
-    away.length + unaccepted.length === 0,
-    'in the end no patience is pending',
-    () => JSON.stringify({ away, unaccepted }),
+  violations.check(away.length + unaccepted.length === 0, 'in the end no patience is pending', () =>
+    JSON.stringify({ away, unaccepted }),
   );
   violations.check(primary.waiting === 0, 'in the end no call waits', () => `${primary.waiting}`);
   for (const runner of world.runners) {

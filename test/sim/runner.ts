@@ -121,7 +121,8 @@ export class SimRunner {
         if (token !== held.token) this.#probed.add(id);
         this.#send({ type: 'state', lease_id: id, token, state });
       }
-      if (random.chance(0.1)) this.#send({ type: 'hello', runner_id: this.id, agents: this.agents });
+      if (random.chance(0.1))
+        this.#send({ type: 'hello', runner_id: this.id, agents: this.agents });
     });
   }
 

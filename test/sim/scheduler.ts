@@ -124,7 +124,8 @@ export class Scheduler {
     for (;;) {
       while (await this.step()) {
         if (isOver()) return;
-        if (++turns > MOST_TURNS) throw new Error(`time stands still: ${this.current?.name} goes on`);
+        if (++turns > MOST_TURNS)
+          throw new Error(`time stands still: ${this.current?.name} goes on`);
       }
       if (!this.clock.step(until)) break;
       await turn();

@@ -8,8 +8,8 @@ import type { Pool } from '../../src/core/pool.ts';
 import type { HostedAgent } from '../../src/protocol/agent-frames.ts';
 import { leaseCommand, leaseToJson, ticketToJson } from '../../src/protocol/lease-json.ts';
 import type { Lease, LeaseRequest, Ticket } from '../../src/protocol/lease-schemas.ts';
-import { fingerprint } from '../../src/server/fingerprint.ts';
 import { leaseAnswer, waitForLease } from '../../src/server/calls/lease-calls.ts';
+import { fingerprint } from '../../src/server/fingerprint.ts';
 import { FaultyDisk } from '../../src/sim/faulty-journal.ts';
 import { SimClient } from './client.ts';
 import { type AgentProcess, Machine } from './machine.ts';
@@ -20,7 +20,7 @@ import type { Plan } from './plan.ts';
 import { PoolChecks } from './pool-checks.ts';
 import { Random } from './random.ts';
 import { SimRunner } from './runner.ts';
-import { Scheduler, SimProcess } from './scheduler.ts';
+import { type Scheduler, SimProcess } from './scheduler.ts';
 import { Truth } from './truth.ts';
 import type { Violations } from './violation.ts';
 
@@ -123,7 +123,10 @@ export class World {
       const { agentId } = agent.launch;
       this.#call(agent.process, manager, { type: 'heartbeat', agents: [[agentId, 0.5]] });
     };
-    return new Machine({ scheduler, heartbeatMs, trouble, beat }, new Random(plan.seed, 7, this.#managers));
+    return new Machine(
+      { scheduler, heartbeatMs, trouble, beat },
+      new Random(plan.seed, 7, this.#managers),
+    );
   }
 
   #startManager(machine: Machine, clockOffsetMs: number): Manager {
@@ -221,7 +224,13 @@ export class World {
     if (!manager.process.isAlive || manager.hasFailed) return null;
     const end = endOf(() => connection);
     const delay = () => (this.isCalm ? Math.min(5, this.networkDelayMs) : this.networkDelayMs);
-    const connection: Connection = manager.accept(protocol, end, this.#network, delay, this.traffic);
+    const connection: Connection = manager.accept(
+      protocol,
+      end,
+      this.#network,
+      delay,
+      this.traffic,
+    );
     return connection;
   }
 
@@ -353,7 +362,9 @@ export class World {
     for (const each of [...this.runners, ...this.clients]) each.isCalm = isCalm;
     if (!isCalm) return;
     this.networkDelayMs = this.plan.networkDelayMs;
-    const processes = [...this.runners, ...this.clients, this.primary].map(({ process }) => process);
+    const processes = [...this.runners, ...this.clients, this.primary].map(
+      ({ process }) => process,
+    );
     for (const process of processes) this.scheduler.resume(process);
   }
 
