@@ -5,13 +5,14 @@ import { FAULTS, type Fault, type Plan } from './plan.ts';
 import { shrink } from './shrink.ts';
 import { type RunResult, simulate } from './simulate.ts';
 
-const USAGE = `usage: npm run sim -- [--seed N] [--seeds K] [--steps M] [--without FAULT,…] [--story LINES] [--json]
+const USAGE = `usage: npm run sim -- [--seed N] [--seeds K] [--steps M] [--without FAULT,…] [--calls N] [--story LINES] [--json]
        npm run sim -- --mutants [--seeds K] [--steps M] [--only NAME] [--json]
 
   --seed N       the first seed (1)
   --seeds K      how many seeds, one after the other (1); with --mutants the most for each (200)
   --steps M      steps with faults in each run (300)
   --without …    kinds of faults that do not happen: ${FAULTS.join(', ')}
+  --calls N      up to so many calls a client and step, instead of a number that is drawn
   --story LINES  the last lines of what happened, with all frames
   --no-shrink    do not look for a smaller run that fails as well
   --mutants      change the code in known ways and show that each change is found`;
@@ -26,6 +27,7 @@ async function main(): Promise<number> {
       steps: { type: 'string', default: String(DEFAULT_STEPS) },
       without: { type: 'string', default: '' },
       story: { type: 'string', default: '0' },
+      calls: { type: 'string' },
       'no-shrink': { type: 'boolean', default: false },
       mutants: { type: 'boolean', default: false },
       only: { type: 'string' },
@@ -34,6 +36,7 @@ async function main(): Promise<number> {
   });
   const [seed, steps, story] = [values.seed, values.steps, values.story].map(whole);
   const without = values.without.split(',').filter((word) => word !== '') as Fault[];
+  const calls = values.calls === undefined ? undefined : whole(values.calls);
   const unknown = without.find((fault) => !FAULTS.includes(fault));
   if (unknown !== undefined) throw new Error(`there is no fault "${unknown}"`);
   if (values.mutants) {
@@ -46,6 +49,7 @@ async function main(): Promise<number> {
     count,
     steps,
     without,
+    calls,
     story,
     json: values.json,
     shrinks: !values['no-shrink'],
@@ -57,6 +61,7 @@ interface Job {
   readonly count: number;
   readonly steps: number;
   readonly without: readonly Fault[];
+  readonly calls: number | undefined;
   readonly story: number;
   readonly json: boolean;
   readonly shrinks: boolean;
@@ -67,13 +72,14 @@ async function runSeeds({
   count,
   steps,
   without,
+  calls,
   story,
   json,
   shrinks,
 }: Job): Promise<number> {
   const sums = { seeds: 0, commands: 0, walks: 0, events: 0, rests: 0, virtualMs: 0, tookMs: 0 };
   for (let next = seed; next < seed + count; next++) {
-    const result = await simulate({ seed: next, steps, without, keepsFrames: story > 0 });
+    const result = await simulate({ seed: next, steps, without, calls, keepsFrames: story > 0 });
     sums.seeds++;
     sums.commands += result.commands;
     sums.walks += result.walks;

@@ -142,4 +142,22 @@ export const MUTATIONS: readonly Mutation[] = [
     from: 'if (!taken.has(port) && (await provisioner.isPortFree(port))) free.push(port);',
     to: 'if (await provisioner.isPortFree(port)) free.push(port);\n      void taken;',
   },
+  {
+    name: 'a read fails with the next write',
+    file: 'src/host/host.ts',
+    from: 'reject: again === undefined ? reject : () => resolve(again()),',
+    to: 'reject,',
+  },
+  {
+    name: 'a hello that fails forgets what an earlier one has brought',
+    file: 'src/server/sockets/runner-socket.ts',
+    from: 'const others = agents.filter((agent) => !this.#agents.has(agent));',
+    to: 'const others = agents;',
+  },
+  {
+    name: 'a runner hears of agents that it does not host yet',
+    file: 'src/server/sockets/runners.ts',
+    from: 'return this.#carried.get(line)?.connected.has(agent) ? line : undefined;',
+    to: 'return line;',
+  },
 ];

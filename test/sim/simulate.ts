@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly steps: number;
   /** Kinds of faults that do not happen. */
   readonly without?: readonly Fault[];
+  /** Calls that a client sends in a step, at most, instead of a number that is drawn. */
+  readonly calls?: number | undefined;
   /** Frames are part of the story, too. */
   readonly keepsFrames?: boolean;
 }
@@ -50,7 +52,8 @@ const realNow: () => number = performance.now.bind(performance);
 
 export async function simulate(options: RunOptions): Promise<RunResult> {
   const { seed, steps, without = [], keepsFrames = false } = options;
-  const plan = draw(seed, without);
+  const drawn = draw(seed, without);
+  const plan = { ...drawn, callsPerStep: options.calls ?? drawn.callsPerStep };
   const violations = new Violations();
   const scheduler = new Scheduler(START);
   const startedAt = realNow();
