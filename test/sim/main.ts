@@ -103,10 +103,12 @@ async function runSeeds({
     return 1;
   }
   const perSecond = Math.round((sums.commands / sums.tookMs) * 1_000);
-  if (json) print(JSON.stringify({ ...sums, perSecond }));
+  const { user, system } = process.cpuUsage();
+  const perCpuSecond = Math.round((sums.commands / (user + system)) * 1_000_000);
+  if (json) print(JSON.stringify({ ...sums, perSecond, perCpuSecond }));
   else if (count > 1) {
     print(
-      `${sums.seeds} seeds, nothing found: ${sums.commands} commands (${perSecond}/s), ` +
+      `${sums.seeds} seeds, nothing found: ${sums.commands} commands (${perSecond}/s, ${perCpuSecond} a second of CPU), ` +
         `${sums.walks} full walks, ${sums.rests} rests, ${sums.events} events, ` +
         `${Math.round(sums.virtualMs / 60_000)} virtual minutes in ${Math.round(sums.tookMs / 1_000)} s`,
     );

@@ -109,7 +109,7 @@ export function draw(seed: number, without: readonly Fault[]): Plan {
     },
     diskDelayMs: random.pick([1, 3, 10, 60]),
     networkDelayMs: random.pick([1, 5, 20, 150]),
-    snapshotEveryEvents: random.pick([60, 250, 1_000, 1_000_000]),
+    snapshotEveryEvents: random.pick([250, 600, 2_000, 1_000_000]),
     runners: random.between(1, 4),
     agentsPerRunner: random.between(1, 4),
     clients: random.between(1, 3),

@@ -14,6 +14,9 @@ import { Ledger } from './ledger.ts';
 import { difference } from './pool-checks.ts';
 import type { Violations } from './violation.ts';
 
+const decoder = new TextDecoder();
+const HASHED_AT_ONCE = 1 << 16;
+
 interface Durable {
   /** `token agent` of every grant and move. */
   readonly holders: Set<string>;
@@ -31,11 +34,11 @@ export class Truth {
   /** Grants and tickets by the request that they answer (`metadata.request`). */
   readonly #requests = new Map<string, { granted: number; tickets: number; count: number }>();
   readonly #hash: Hash = createHash('sha256');
-  readonly #options: PoolOptions;
+  /** What is yet to be taken into it. */
+  #noted = '';
   events = 0;
 
   constructor(options: PoolOptions, violations: Violations) {
-    this.#options = options;
     this.pool = new Pool(options);
     this.#violations = violations;
     this.#ledger = new Ledger(options, violations);
@@ -59,11 +62,18 @@ export class Truth {
 
   /** Whatever can be seen of the run goes into its digest. */
   note(what: string, text: string, bytes?: Uint8Array): void {
-    this.#hash.update(`${what} ${text}\n`);
-    if (bytes !== undefined) this.#hash.update(bytes);
+    this.#noted += `${what} ${text}\n`;
+    if (bytes !== undefined) this.#noted += decoder.decode(bytes);
+    if (this.#noted.length > HASHED_AT_ONCE) this.#digestNoted();
+  }
+
+  #digestNoted(): void {
+    this.#hash.update(this.#noted);
+    this.#noted = '';
   }
 
   digest(): string {
+    this.#digestNoted();
     return this.#hash.copy().digest('hex').slice(0, 32);
   }
 
@@ -186,10 +196,6 @@ export class Truth {
       if (leases.isLive(row)) live.push({ id: leases.id(row), token: leases.token(row) });
     }
     return live;
-  }
-
-  get options(): PoolOptions {
-    return this.#options;
   }
 }
 
