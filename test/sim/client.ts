@@ -3,6 +3,7 @@
  * an answer is lost, and watches what it has. What it believes to hold is what it was told.
  */
 import type { ReportCommand } from '../../src/core/command.ts';
+import type { ClientAnswer } from '../../src/protocol/client-frames.ts';
 import type { Lease, LeaseRequest, Ticket } from '../../src/protocol/lease-schemas.ts';
 import type { Connection } from './network.ts';
 import type { Plan } from './plan.ts';
@@ -25,9 +26,7 @@ type Call =
   | { readonly call: 'release'; readonly lease: string }
   | { readonly call: 'other' };
 
-interface Answer {
-  readonly id: number;
-  readonly status: number;
+interface Answer extends ClientAnswer {
   readonly body: {
     readonly outcome?: 'granted' | 'queued';
     readonly code?: string;

@@ -13,7 +13,7 @@ import { Ledger } from './ledger.ts';
 import type { Violations } from './violation.ts';
 
 /** Commands from one walk over everything to the next. */
-export const WALK_EVERY = 64;
+const WALK_EVERY = 64;
 
 interface Watched {
   readonly ledger: Ledger;

@@ -25,9 +25,8 @@ export const FOUND: readonly FoundBug[] = [
     bug: 'a manager that had lost its journal answered reads with what never happened',
   },
   {
-    seed: 1,
-    steps: 50,
-    without: ['crash', 'takeover', 'full', 'rot', 'cut', 'silence', 'runners', 'clock'],
+    seed: 130,
+    steps: 200,
     bug: 'work was not assigned, and ends of leases not pushed, when the next write failed',
   },
   {
