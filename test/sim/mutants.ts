@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What a run needs of the checkout. */
 const COPIED = ['src', 'test/sim', 'test/property', 'package.json'];
 /** A mutant may keep a run from ever ending. */
-const LONGEST_MS = 180_000;
+const LONGEST_MS = 600_000;
 
 export interface Found {
   readonly mutation: string;
@@ -46,7 +46,7 @@ export async function findMutants({ most, steps, only, json }: MutantOptions): P
       if (only !== undefined && !mutation.name.includes(only)) continue;
       const original = readFileSync(join(directory, mutation.file), 'utf8');
       writeFileSync(join(directory, mutation.file), mutated(original, mutation));
-      const each = await hunt(directory, mutation.name, most, steps);
+      const each = await hunt(directory, mutation, most, steps);
       writeFileSync(join(directory, mutation.file), original);
       found.push(each);
       if (!json) process.stdout.write(`${row(each)}\n`);
@@ -67,8 +67,22 @@ export function mutated(source: string, { name, file, from, to }: Mutation): str
   return source.replace(from, () => to);
 }
 
-function hunt(directory: string, mutation: string, most: number, steps: number): Promise<Found> {
-  const args = ['--seeds', String(most), '--steps', String(steps), '--json', '--no-shrink'];
+function hunt(
+  directory: string,
+  { name, seed = 1 }: Mutation,
+  most: number,
+  steps: number,
+): Promise<Found> {
+  const args = [
+    '--seed',
+    String(seed),
+    '--seeds',
+    String(most),
+    '--steps',
+    String(steps),
+    '--json',
+    '--no-shrink',
+  ];
   const child = spawn(process.execPath, [join(directory, 'test/sim/main.ts'), ...args], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -80,7 +94,7 @@ function hunt(directory: string, mutation: string, most: number, steps: number):
     output += data.toString();
   });
   return new Promise((resolve) => {
-    child.on('close', () => resolve(outcomeOf(mutation, output)));
+    child.on('close', () => resolve(outcomeOf(name, output)));
   });
 }
 
