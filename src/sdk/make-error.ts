@@ -1,5 +1,25 @@
 /** From a code to the error of its class. */
-import { type ErrorDetails, RemudaError, AgentAlreadyHostedError, AgentNotInstalledError, ClosedError, ConnectionError, ForbiddenError, IdempotencyMismatchError, InvalidRequestError, InvalidTransitionError, NoSuchCapabilityError, NotFoundError, NotReadyError, PoolExhaustedError, RateLimitedError, StaleTokenError, TenantAtLimitError, TicketCancelledError, UnauthenticatedError } from './errors.ts';
+import {
+  AgentAlreadyHostedError,
+  AgentNotInstalledError,
+  ClosedError,
+  ConnectionError,
+  type ErrorDetails,
+  ForbiddenError,
+  IdempotencyMismatchError,
+  InvalidRequestError,
+  InvalidTransitionError,
+  NoSuchCapabilityError,
+  NotFoundError,
+  NotReadyError,
+  PoolExhaustedError,
+  RateLimitedError,
+  RemudaError,
+  StaleTokenError,
+  TenantAtLimitError,
+  TicketCancelledError,
+  UnauthenticatedError,
+} from './errors.ts';
 import type { Fault } from './words.ts';
 
 type ErrorClass = new (code: string, detail: string, details?: ErrorDetails) => RemudaError;

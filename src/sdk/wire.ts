@@ -1,19 +1,19 @@
 /**
  * Between the camelCase of the SDK and the snake_case of the wire: the only place that knows both.
- * The types come from the protocol's schemas; the checks at the end fail to compile when the
- * SDK's own types and the schemas part.
+ * The types come from the protocol's schemas; test/sdk/words.test.ts holds the SDK's own types to
+ * them.
  */
 import type { HostedAgent } from '../protocol/agent-frames.ts';
-import type { ErrorCode as WireErrorCode } from '../protocol/errors.ts';
 import type { ClientAnswer, ClientCall, ClientPush } from '../protocol/client-frames.ts';
+import type { ErrorCode as WireErrorCode } from '../protocol/errors.ts';
 import type {
-  Explain as WireExplain,
   Granted,
-  Lease as WireLease,
   LeasePage,
-  LeaseRequest as WireLeaseRequest,
-  LeaseFilter as WireLeaseFilter,
   Queued,
+  Explain as WireExplain,
+  Lease as WireLease,
+  LeaseFilter as WireLeaseFilter,
+  LeaseRequest as WireLeaseRequest,
   Ticket as WireTicket,
 } from '../protocol/lease-schemas.ts';
 import type { Problem } from '../protocol/problem.ts';
@@ -21,8 +21,17 @@ import type { LeaseFilter, RequestFields } from './client/types.ts';
 import type { ErrorCode } from './errors.ts';
 import type { AgentSpec, Explain, LeaseInfo, TicketInfo } from './words.ts';
 
-export type { ClientAnswer, ClientCall, ClientPush, Granted, Problem, Queued, WireLease, WireTicket };
 export type { PoolFrame, RunnerFrame } from '../protocol/agent-frames.ts';
+export type {
+  ClientAnswer,
+  ClientCall,
+  ClientPush,
+  Granted,
+  Problem,
+  Queued,
+  WireLease,
+  WireTicket,
+};
 
 /** The calls of the client protocol, each with what a good answer carries. */
 interface Answers {
@@ -79,7 +88,9 @@ export function ticketInfo({ leases: _, ...wire }: WireTicket): TicketInfo {
   return camel(wire);
 }
 
-export function leaseRequest(fields: RequestFields & { readonly count?: number }): WireLeaseRequest {
+export function leaseRequest(
+  fields: RequestFields & { readonly count?: number },
+): WireLeaseRequest {
   // The schema's arrays are not declared readonly; nothing writes to them.
   return snake(fields) as WireLeaseRequest;
 }
@@ -91,28 +102,3 @@ export function leaseFilter(filter: LeaseFilter): WireLeaseFilter {
 export function hostedAgent(spec: AgentSpec): HostedAgent {
   return snake(spec) as HostedAgent;
 }
-
-type Writable<T> = T extends readonly (infer U)[] ? U[] : { -readonly [K in keyof T]: T[K] };
-type Flat<T> = { [K in keyof T]-?: Writable<NonNullable<T[K]>> };
-type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
-type Names<A, B> = Same<keyof A, keyof B>;
-
-/** True for each pair that agrees; anything else is an error of the compiler. */
-export type Checked = [
-  Require<Names<Camel<WireLease>, LeaseInfo>>,
-  Require<Names<Camel<Omit<WireTicket, 'leases'>>, TicketInfo>>,
-  Require<Names<Camel<WireExplain>, Explain>>,
-  Require<Names<Camel<HostedAgent>, AgentSpec>>,
-  Require<
-    Names<Camel<Omit<WireLeaseRequest, 'count' | 'dry_run' | 'wait_sec'>>, RequestFields>
-  >,
-  Require<Names<Camel<WireLeaseFilter>, LeaseFilter>>,
-  Require<Same<Flat<Camel<WireLeaseFilter>>, Flat<LeaseFilter>>>,
-  Require<Same<WireLease['state'], LeaseInfo['state']>>,
-  Require<Same<WireLease['reason'], LeaseInfo['reason']>>,
-  Require<Same<WireTicket['state'], TicketInfo['state']>>,
-  Require<Same<WireTicket['priority'], TicketInfo['priority']>>,
-  Require<Same<HostedAgent['tier'], AgentSpec['tier']>>,
-  Require<WireErrorCode extends ErrorCode ? true : false>,
-];
-type Require<T extends true> = T;

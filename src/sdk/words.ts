@@ -3,7 +3,13 @@
  * package. `wire.ts` holds them to the schemas of the protocol.
  */
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 export type Metadata = { readonly [key: string]: Json };
 
 /** Quality of an agent, best first. */

@@ -1,5 +1,10 @@
 /** A lease in the hands of a client. */
-import { InvalidTransitionError, LeaseEndedError, NotFoundError, StaleTokenError } from '../errors.ts';
+import {
+  InvalidTransitionError,
+  LeaseEndedError,
+  NotFoundError,
+  StaleTokenError,
+} from '../errors.ts';
 import { surface } from '../net/wait.ts';
 import { leaseInfo, type WireLease } from '../wire.ts';
 import type { EndReason, Explain, LeaseInfo, LeaseState, Metadata } from '../words.ts';

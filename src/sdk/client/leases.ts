@@ -23,7 +23,10 @@ export class Leases {
 
   readonly #calls: LeaseCalls = {
     report: ({ leaseId, token }, state, options) =>
-      this.#session.call({ call: 'lease.state', lease_id: leaseId, body: { state, token } }, options),
+      this.#session.call(
+        { call: 'lease.state', lease_id: leaseId, body: { state, token } },
+        options,
+      ),
     release: (leaseId) => this.#session.call({ call: 'release', lease_id: leaseId }),
     read: (leaseId) => this.#session.call({ call: 'lease.get', lease_id: leaseId }),
   };

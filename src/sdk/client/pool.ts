@@ -2,13 +2,7 @@
 import type { RemudaError } from '../errors.ts';
 import { closedError, makeError } from '../make-error.ts';
 import { sleep } from '../net/wait.ts';
-import {
-  type ClientPush,
-  leaseFilter,
-  leaseInfo,
-  leaseRequest,
-  ticketInfo,
-} from '../wire.ts';
+import { type ClientPush, leaseFilter, leaseInfo, leaseRequest, ticketInfo } from '../wire.ts';
 import type { LeaseInfo } from '../words.ts';
 import { acquire } from './acquire.ts';
 import { Leases } from './leases.ts';
@@ -136,13 +130,7 @@ export class ConnectedPool implements Pool {
   }
 
   #take(push: ClientPush): void {
-    switch (push.push) {
-      case 'lease.lost':
-      case 'lease.replaced':
-        return this.#leases.take(push.lease);
-      case 'ticket.granted':
-      case 'ticket.ended':
-        return this.#tickets.ended(push.ticket.ticket_id);
-    }
+    if ('lease' in push) this.#leases.take(push.lease);
+    else this.#tickets.ended(push.ticket.ticket_id);
   }
 }

@@ -121,7 +121,9 @@ export class Tickets {
     if (!this.#followed.has(followed.ticketId)) return;
     const leftMs = Math.max(0, followed.endsAt - Date.now()) + SLACK_MS;
     const isPushed = this.#session.link !== 'http';
-    const delayMs = isPushed ? Math.min(leftMs, followed.listeners.size > 0 ? PLACE_MS : leftMs) : 0;
+    const delayMs = isPushed
+      ? Math.min(leftMs, followed.listeners.size > 0 ? PLACE_MS : leftMs)
+      : 0;
     // Timers do not reach further than 2^31 ms.
     const timerMs = Math.min(delayMs, 2 ** 31 - 1);
     followed.timer = setTimeout(() => void this.#read(followed), timerMs);
@@ -137,7 +139,11 @@ export class Tickets {
     const { ticketId } = followed;
     const query = this.#session.link === 'http' ? { query: { wait_sec: WAIT_SEC } } : {};
     try {
-      const ticket = await this.#session.call({ call: 'ticket.get', ticket_id: ticketId, ...query });
+      const ticket = await this.#session.call({
+        call: 'ticket.get',
+        ticket_id: ticketId,
+        ...query,
+      });
       if (ticket.state !== 'queued') this.#settle(followed, () => followed.resolve(ticket));
       else if (place(ticket) !== followed.place) {
         followed.place = place(ticket);
@@ -145,8 +151,7 @@ export class Tickets {
       }
     } catch (error) {
       const mayGoOn =
-        error instanceof ConnectionError &&
-        Date.now() < followed.endsAt + this.#session.retryForMs;
+        error instanceof ConnectionError && Date.now() < followed.endsAt + this.#session.retryForMs;
       if (!mayGoOn) this.#settle(followed, () => followed.reject(error));
     }
     followed.isReading = false;

@@ -8,8 +8,8 @@ import type {
   LeaseState,
   Metadata,
   Priority,
-  Tier,
   TicketInfo,
+  Tier,
 } from '../words.ts';
 
 export interface ConnectOptions {
