@@ -58,7 +58,7 @@ export class AgentSignals {
     return misses;
   }
 
-  /** Why the agent is lost, where that is known and is not its silence. */
+  /** How its process ended or failed to start; undefined unless it is lost by that. */
   lostBecause(agent: number): string | undefined {
     return this.#lostBecause.get(agent);
   }

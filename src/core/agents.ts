@@ -5,69 +5,61 @@
  * Stamps lie apart, since a request looks at those of several agents and takes one. What is
  * rarely read (labels, credentials) lies in plain arrays.
  */
+import { columnsOf, loadRow } from './agent-columns.ts';
+import {
+  AVAILABILITY_SHIFT,
+  AWAY_BIT,
+  BELOW_AVAILABILITY,
+  BITS,
+  CLASS,
+  DECLARED_BIT,
+  DOUBLES,
+  DRAINING_BIT,
+  EPOCH,
+  GROUP,
+  HEALTH_MASK,
+  HEALTHY,
+  HOST,
+  LAST_USED_AT,
+  LEASE_HEAD,
+  LOAD_CLASS_MASK,
+  LOAD_CLASS_SHIFT,
+  LOAD_CLASS_UNTIL,
+  MANAGED_BIT,
+  NEVER,
+  NO_BUDGET_BIT,
+  OFFLINE_BIT,
+  PLACE,
+  PROFILE,
+  PROTECTED_BIT,
+  REGISTERED_AT,
+  RESCORE_AT,
+  RETIRING_BIT,
+  RING,
+  RING_AT,
+  RING_START,
+  SLOTS,
+  STARTING_BIT,
+  USE_SEQUENCE,
+  USED,
+  WORDS,
+} from './agent-row.ts';
 import { AgentSignals } from './agent-signals.ts';
 import type { HealthCause } from './event.ts';
 import { LIGHT_LOAD, LOAD_WINDOW_MS, MEDIUM_LOAD } from './limits.ts';
 import { Names } from './names.ts';
-import { DRAINING, LEASED, OFFLINE, type Profile, READY, STARTING, UNHEALTHY } from './profiles.ts';
 import {
-  allocateRows,
-  type Columns,
-  doubleColumn,
-  doublesOf,
-  grown,
-  grownRows,
-  NONE,
-  wordColumn,
-} from './rows.ts';
+  DRAINING,
+  LEASED,
+  NO_BUDGET,
+  OFFLINE,
+  type Profile,
+  READY,
+  STARTING,
+  UNHEALTHY,
+} from './profiles.ts';
+import { allocateRows, type Columns, doublesOf, grown, grownRows, NONE } from './rows.ts';
 import type { Labels } from './words.ts';
-
-const WORDS = 32;
-const DOUBLES = WORDS / 2;
-// Doubles of a row.
-const LAST_USED_AT = 0;
-const USE_SEQUENCE = 1;
-const REGISTERED_AT = 2;
-/** Until when LOAD_CLASS holds if there is no further lease. */
-const LOAD_CLASS_UNTIL = 3;
-// 32-bit words of a row, after the doubles.
-const PROFILE = 8;
-const BITS = 9;
-const USED = 10;
-const SLOTS = 11;
-const LEASE_HEAD = 12;
-const CLASS = 13;
-const PLACE = 14;
-const GROUP = 15;
-const HOST = 16;
-const RING_AT = 17;
-const RING_START = 18;
-/** A double again, behind the ring of ten. */
-const RESCORE_AT = 14;
-
-// Bits of the word BITS; the lowest two hold the health.
-const HEALTH_MASK = 3;
-const OFFLINE_BIT = 4;
-const DRAINING_BIT = 8;
-const RETIRING_BIT = 16;
-const PROTECTED_BIT = 32;
-const DECLARED_BIT = 64;
-const STARTING_BIT = 128;
-const MANAGED_BIT = 256;
-const DURABLE_BITS = 511;
-const LOAD_CLASS_SHIFT = 9;
-const LOAD_CLASS_MASK = 3;
-const AVAILABILITY_SHIFT = 11;
-const BELOW_AVAILABILITY = (1 << AVAILABILITY_SHIFT) - 1;
-
-/** Times of the last ten leases, in seconds: enough to know whether 24 h saw 5, or 10, of them. */
-const RING = MEDIUM_LOAD;
-/** Second 0 of 1970 in the ring: 32 bits reach from two days before it into the year 2106. */
-const EPOCH = 2 * 86_400 - 2 ** 31;
-/** No lease: so early that it has left the window at any time. */
-const NEVER = -(2 ** 31);
-/** Health of an agent that has just been registered. */
-const HEALTHY = 2;
 
 export class AgentTable {
   readonly names: Names = new Names();
@@ -189,7 +181,7 @@ export class AgentTable {
   setHealth(agent: number, health: number, cause: HealthCause): void {
     const at = agent * WORDS + BITS;
     const bits = this.#i32[at] & ~(HEALTH_MASK | OFFLINE_BIT | DECLARED_BIT);
-    const isGone = cause === 'silence' || cause === 'exit';
+    const isGone = cause === 'silence' || cause === 'exit' || cause === 'disconnect';
     const offline = isGone && health === 0 ? OFFLINE_BIT : 0;
     this.#i32[at] = bits | health | offline | (cause === 'report' ? DECLARED_BIT : 0);
   }
@@ -222,8 +214,7 @@ export class AgentTable {
   }
 
   setProtected(agent: number, isProtected: boolean): void {
-    const at = agent * WORDS + BITS;
-    this.#i32[at] = (this.#i32[at] & ~PROTECTED_BIT) | (isProtected ? PROTECTED_BIT : 0);
+    this.#setBit(agent, PROTECTED_BIT, isProtected);
   }
 
   /** Its process has been started, and nothing has been heard of it yet. */
@@ -232,8 +223,7 @@ export class AgentTable {
   }
 
   setStarting(agent: number, isStarting: boolean): void {
-    const at = agent * WORDS + BITS;
-    this.#i32[at] = (this.#i32[at] & ~STARTING_BIT) | (isStarting ? STARTING_BIT : 0);
+    this.#setBit(agent, STARTING_BIT, isStarting);
   }
 
   /** Its process is started and stopped by this pool. */
@@ -243,6 +233,29 @@ export class AgentTable {
 
   setManaged(agent: number): void {
     this.#i32[agent * WORDS + BITS] |= MANAGED_BIT;
+  }
+
+  /** Its runner has lost the connection, and the grace is not over. */
+  isAway(agent: number): boolean {
+    return (this.#i32[agent * WORDS + BITS] & AWAY_BIT) !== 0;
+  }
+
+  setAway(agent: number, isAway: boolean): void {
+    this.#setBit(agent, AWAY_BIT, isAway);
+  }
+
+  /** The platform behind it lets it take new work. */
+  hasBudget(agent: number): boolean {
+    return (this.#i32[agent * WORDS + BITS] & NO_BUDGET_BIT) === 0;
+  }
+
+  setBudget(agent: number, available: boolean): void {
+    this.#setBit(agent, NO_BUDGET_BIT, !available);
+  }
+
+  #setBit(agent: number, bit: number, on: boolean): void {
+    const at = agent * WORDS + BITS;
+    this.#i32[at] = on ? this.#i32[at] | bit : this.#i32[at] & ~bit;
   }
 
   /** As last computed by `updateAvailability`. */
@@ -257,10 +270,11 @@ export class AgentTable {
     const bits = i32[at + BITS];
     const before = bits >> AVAILABILITY_SHIFT;
     let after = READY;
-    if (bits & OFFLINE_BIT) after = OFFLINE;
+    if (bits & (OFFLINE_BIT | AWAY_BIT)) after = OFFLINE;
     else if (bits & DRAINING_BIT) after = DRAINING;
     else if (bits & STARTING_BIT) after = STARTING;
     else if ((bits & HEALTH_MASK) === 0) after = UNHEALTHY;
+    else if (bits & NO_BUDGET_BIT) after = NO_BUDGET;
     else if (i32[at + USED] >= i32[at + SLOTS]) after = LEASED;
     if (after !== before) {
       const { counts } = this.#profiles[i32[at + PROFILE]];
@@ -422,20 +436,7 @@ export class AgentTable {
 
   /** The durable part, a column each; what follows from leases and labels is left out. */
   columns(): Columns {
-    const rows = this.names.end;
-    const word = (offset: number) => wordColumn(this.#i32, rows, WORDS, offset);
-    const double = (offset: number) => doubleColumn(this.#f64, rows, DOUBLES, offset);
-    return {
-      profile: word(PROFILE),
-      bits: word(BITS).map((bits) => bits & DURABLE_BITS),
-      slots: word(SLOTS),
-      stamp: this.#stamps.subarray(0, rows),
-      last_used_at: double(LAST_USED_AT),
-      use_sequence: double(USE_SEQUENCE),
-      registered_at: double(REGISTERED_AT),
-      recent_leases: this.#recentLeases(rows),
-      recent_lease: word(RING_AT),
-    };
+    return columnsOf(this.#i32, this.#f64, this.#stamps, this.names.end);
   }
 
   /** Takes what `columns` gave; `names`, `labels` and the hosts must be there already. */
@@ -444,36 +445,9 @@ export class AgentTable {
     if (rows > this.#capacity) this.#grow(rows);
     this.#stamps.set(columns.stamp);
     for (let agent = 0; agent < rows; agent++) {
-      const at = agent * WORDS;
-      const i32 = this.#i32;
-      i32[at + PROFILE] = columns.profile[agent];
-      i32[at + BITS] = columns.bits[agent] | (OFFLINE << AVAILABILITY_SHIFT);
-      i32[at + SLOTS] = columns.slots[agent];
-      i32[at + RING_AT] = columns.recent_lease[agent];
-      for (let i = 0; i < RING; i++) {
-        i32[at + RING_START + i] = columns.recent_leases[agent * RING + i];
-      }
-      this.#f64[agent * DOUBLES + LOAD_CLASS_UNTIL] = 0;
-      this.#f64[agent * DOUBLES + RESCORE_AT] = Number.POSITIVE_INFINITY;
-      i32[at + USED] = 0;
-      i32[at + LEASE_HEAD] = NONE;
-      i32[at + CLASS] = NONE;
-      i32[at + GROUP] = NONE;
-      i32[at + PLACE] = NONE;
-      this.setUsed(agent, columns.last_used_at[agent], columns.use_sequence[agent]);
-      this.#f64[agent * DOUBLES + REGISTERED_AT] = columns.registered_at[agent];
-      if (!this.names.has(agent)) continue;
-      this.#join(agent, this.profile(agent), this.slots(agent));
+      loadRow(this.#i32, this.#f64, columns, agent);
+      if (this.names.has(agent)) this.#join(agent, this.profile(agent), this.slots(agent));
     }
-  }
-
-  #recentLeases(rows: number): Int32Array {
-    const times = new Int32Array(rows * RING);
-    for (let agent = 0; agent < rows; agent++) {
-      const from = agent * WORDS + RING_START;
-      times.set(this.#i32.subarray(from, from + RING), agent * RING);
-    }
-    return times;
   }
 
   #join(agent: number, profile: Profile, slots: number): void {

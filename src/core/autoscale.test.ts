@@ -266,7 +266,11 @@ describe('lost agents', () => {
     expect(told(agents, { startable: 1 })).toEqual([
       'replace_unhealthy core Missed heartbeats: 3 >= 3',
       'replace_unhealthy a_1 Missed heartbeats: 3 >= 3',
-      'skipped ports exhausted',
+      'replace_unhealthy a_2 Missed heartbeats: 3 >= 3',
+    ]);
+    const replaced = decide([research(agents, { startable: 1 })]).actions;
+    expect(replaced.map((action) => 'sameId' in action && action.sameId)).toEqual([
+      ...[true, false, true],
     ]);
     expect(told(agents, { startable: 0, blocked: 'ports exhausted' })).toEqual([
       'replace_unhealthy core Missed heartbeats: 3 >= 3',

@@ -68,7 +68,7 @@ export type ScalingAction =
       type: 'replace_unhealthy';
       specialization: string;
       agent: string;
-      /** A protected agent comes back under its own id, on its own port. */
+      /** It comes back under its own id, on its own port: protected, or no other port is free. */
       sameId: boolean;
       reason: string;
     };
@@ -190,20 +190,26 @@ class Plan {
   }
 
   start(reason: string): boolean {
-    return this.#begin({ type: 'scale_up', specialization: this.sample.name, reason }, false);
+    const action = { type: 'scale_up', specialization: this.sample.name, reason } as const;
+    const isBegun = this.#begin(action, this.#obstacleToNew());
+    if (isBegun) this.#startable--;
+    return isBegun;
   }
 
   replace(lost: AgentSample, { unhealthyThreshold }: ScalingPolicy): void {
-    const { id: agent, protected: sameId, misses, lostBecause } = lost;
+    const { id: agent, misses, lostBecause } = lost;
+    const sameId = lost.protected || this.#startable < 1;
     const reason = lostBecause ?? `Missed heartbeats: ${misses} >= ${unhealthyThreshold}`;
     const { name: specialization } = this.sample;
-    this.#begin({ type: 'replace_unhealthy', specialization, agent, sameId, reason }, sameId);
+    const action = { type: 'replace_unhealthy', specialization, agent, sameId, reason } as const;
+    const obstacle = lost.protected ? this.#obstacleToReturn() : this.#obstacleToAnother();
+    if (this.#begin(action, obstacle) && !sameId) this.#startable--;
   }
 
   /** Starts up to so many agents, unless the last scale-up is too recent. */
   grow(agents: number, reason: string, { policy, now }: ScalingInput): null {
     const leftMs = this.sample.lastUpAt + policy.scaleUpCooldownMs - now;
-    const obstacle = this.#obstacleTo(false) ?? cooldown(leftMs);
+    const obstacle = this.#obstacleToNew() ?? cooldown(leftMs);
     this.obstacle ??= obstacle;
     for (let i = 0; obstacle === null && i < agents && this.start(reason); i++);
     return null;
@@ -223,11 +229,9 @@ class Plan {
     return null;
   }
 
-  #begin(action: ScalingAction, comesBack: boolean): boolean {
-    const obstacle = this.#obstacleTo(comesBack);
+  #begin(action: ScalingAction, obstacle: string | null): boolean {
     this.obstacle ??= obstacle;
     if (obstacle !== null) return false;
-    if (!comesBack) this.#startable--;
     this.#expectOne();
     this.actions.push(action);
     return true;
@@ -264,12 +268,19 @@ class Plan {
     if (this.starting <= this.sample.wanted) this.#coming.awaited++;
   }
 
-  /** Who comes back has its port and its place, so only what makes every start futile counts. */
-  #obstacleTo(comesBack: boolean): string | null {
+  /** A protected agent has its port and its place: only what makes every start futile counts. */
+  #obstacleToReturn(): string | null {
+    const { blocked } = this.sample;
+    return /^(quarantined|backing off)/.test(blocked ?? '') ? blocked : null;
+  }
+
+  #obstacleToAnother(): string | null {
     const { max, blocked } = this.sample;
-    if (comesBack) return /^(quarantined|backing off)/.test(blocked ?? '') ? blocked : null;
-    if (this.count >= max) return `at max ${max}`;
-    return blocked ?? (this.#startable >= 1 ? null : 'ports exhausted');
+    return this.count >= max ? `at max ${max}` : blocked;
+  }
+
+  #obstacleToNew(): string | null {
+    return this.#obstacleToAnother() ?? (this.#startable >= 1 ? null : 'ports exhausted');
   }
 }
 

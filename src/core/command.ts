@@ -184,6 +184,45 @@ export interface SwitchAutoscalerCommand {
   readonly enabled: boolean;
 }
 
+/** What is absent stays as it is registered, or gets its default where the agent is new. */
+export type HostedAgentSpec = Pick<AgentSpec, 'agentId'> &
+  Partial<Omit<AgentSpec, 'agentId' | 'credential' | 'memberships' | 'managed'>>;
+
+/**
+ * A runner hosts these agents over its socket. Whoever sends this has made sure that no other
+ * runner that is alive hosts them.
+ */
+export interface ConnectAgentsCommand {
+  readonly type: 'connect_agents';
+  readonly runner: string;
+  readonly agents: readonly HostedAgentSpec[];
+}
+
+/** The socket has ended. Without `agents`: all sockets, as after a start of the pool. */
+export interface DisconnectAgentsCommand {
+  readonly type: 'disconnect_agents';
+  readonly agents?: readonly string[];
+}
+
+export interface AcceptLeaseCommand {
+  readonly type: 'accept_lease';
+  readonly lease: string;
+  readonly token: number;
+}
+
+export interface RejectLeaseCommand {
+  readonly type: 'reject_lease';
+  readonly lease: string;
+  readonly token: number;
+}
+
+/** Whether the platform behind an agent lets it take new work. */
+export interface SetBudgetCommand {
+  readonly type: 'set_budget';
+  readonly agent: string;
+  readonly available: boolean;
+}
+
 /** Carry out what is due: timeouts, expiries, reclaims for those who wait. */
 export interface TickCommand {
   readonly type: 'tick';
@@ -208,4 +247,9 @@ export type Command =
   | AgentStartingCommand
   | StartFailedCommand
   | SwitchAutoscalerCommand
+  | ConnectAgentsCommand
+  | DisconnectAgentsCommand
+  | AcceptLeaseCommand
+  | RejectLeaseCommand
+  | SetBudgetCommand
   | TickCommand;

@@ -6,6 +6,7 @@
 import type { Answer } from './answers.ts';
 import type { Demand } from './event.ts';
 import { claimDeadline } from './facts.ts';
+import type { HostingDump } from './hosting.ts';
 import { nextLook } from './idle-policy.ts';
 import { IDLE, RELEASED } from './leases.ts';
 import type { Columns } from './rows.ts';
@@ -45,6 +46,8 @@ interface DumpData {
   readonly answers: readonly Answer[];
   /** Absent in dumps of versions without an autoscaler. */
   readonly scaling?: ScalingDump;
+  /** Absent in dumps of versions without agent sockets. */
+  readonly hosting?: HostingDump;
 }
 
 type SavedTicket = Omit<Ticket, 'requirement' | 'row'> & {
@@ -143,6 +146,7 @@ export function dump(state: PoolState): PoolDump {
       ended: ended.map(saved),
       answers: state.answers.all(),
       scaling: state.scaling.dump(),
+      hosting: state.hosting.dump(),
     },
   };
 }
@@ -201,6 +205,7 @@ export function restore(state: PoolState, from: PoolDump): void {
   tickets.lastNumber = data.lastTicket;
   for (const answer of data.answers) state.answers.keep(answer);
   if (data.scaling !== undefined) state.scaling.restore(data.scaling);
+  if (data.hosting !== undefined) state.hosting.restore(data.hosting);
 }
 
 function restoreDeadlines(state: PoolState): void {

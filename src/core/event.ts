@@ -79,10 +79,31 @@ export interface AgentStarted {
   readonly at: number;
   readonly agent: string;
 }
-/** Judged by its silence, by its own word, by a heartbeat that ends the silence, or by the end of
- *  its process. */
-export type HealthCause = 'silence' | 'report' | 'heartbeat' | 'exit';
-/** An agent that is unhealthy by its silence, or whose process has ended, is offline. */
+/** A runner hosts these agents since now. */
+export interface AgentsConnected {
+  readonly type: 'agents_connected';
+  readonly at: number;
+  readonly runner: string;
+  readonly agents: readonly string[];
+}
+/** The connection to their runner has ended; absent = all agents that runners host. */
+export interface AgentsDisconnected {
+  readonly type: 'agents_disconnected';
+  readonly at: number;
+  readonly agents?: readonly string[];
+}
+/** The platform behind the agent lets it take new work, or no more. */
+export interface AgentBudgetChanged {
+  readonly type: 'agent_budget_changed';
+  readonly at: number;
+  readonly agent: string;
+  readonly available: boolean;
+}
+/** Judged by its silence, by its own word, by a heartbeat that ends the silence, by the end of its
+ *  process, by a runner that stays away, or by a lease that it did not accept. */
+export type HealthCause = 'silence' | 'report' | 'heartbeat' | 'exit' | 'disconnect' | 'accept';
+/** An agent that is unhealthy by silence, by the end of its process or because its runner stays
+ *  away is offline. */
 export interface AgentHealthChanged {
   readonly type: 'agent_health_changed';
   readonly at: number;
@@ -120,6 +141,12 @@ export interface LeaseReported {
   readonly at: number;
   readonly lease: string;
   readonly state: 'allocated' | 'active' | 'idle';
+}
+/** The agent takes the lease that it was assigned over its runner's socket. */
+export interface LeaseAccepted {
+  readonly type: 'lease_accepted';
+  readonly at: number;
+  readonly lease: string;
 }
 /** The lease goes on with another agent, under a new token. */
 export interface LeaseMoved {
@@ -196,9 +223,13 @@ export type Event =
   | AgentRetired
   | AgentStarting
   | AgentStarted
+  | AgentsConnected
+  | AgentsDisconnected
+  | AgentBudgetChanged
   | AgentHealthChanged
   | MembershipChanged
   | LeaseGranted
+  | LeaseAccepted
   | LeaseReported
   | LeaseMoved
   | LeaseEnded

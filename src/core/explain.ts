@@ -1,6 +1,15 @@
 /** Why a request got what it got: who was looked at, and how many fell out for which reason. */
 import type { Explanation } from './outcome.ts';
-import { DRAINING, LEASED, mismatch, OFFLINE, READY, STARTING, UNHEALTHY } from './profiles.ts';
+import {
+  DRAINING,
+  LEASED,
+  mismatch,
+  NO_BUDGET,
+  OFFLINE,
+  READY,
+  STARTING,
+  UNHEALTHY,
+} from './profiles.ts';
 import { NONE } from './rows.ts';
 import { agentScore, serves, type Wish } from './search.ts';
 import type { PoolState } from './state.ts';
@@ -13,6 +22,7 @@ const REASON_OF: readonly (Rejection | null)[] = Object.assign([] as (Rejection 
   [LEASED]: 'LEASED',
   [READY]: null,
   [STARTING]: 'STARTING',
+  [NO_BUDGET]: 'NO_BUDGET',
 });
 
 /** To be called before anything is granted. `chosen` is the first agent taken, or NONE. */

@@ -73,8 +73,8 @@ export class Facts {
     if (spec.managed === true) {
       agents.setManaged(agent);
       agents.setStarting(agent, true);
-      scaling.noteAgent(spec.specialization, spec.agentId);
     }
+    scaling.noteAgent(spec.agentId, spec.managed === true);
     hosts.add(host, agent);
     ready.use(agent, now);
     this.#freed(agent);
@@ -96,7 +96,7 @@ export class Facts {
   }
 
   agentUpdated(agent: number, changes: AgentChanges, now: number): void {
-    const { agents, hosts, profiles, ready, idle, leases } = this.#state;
+    const { agents, hosts, profiles, ready, idle, leases, scaling } = this.#state;
     const old = agents.profile(agent);
     const slots = changes.slots ?? agents.slots(agent);
     const profile = profiles.profile(
@@ -112,6 +112,7 @@ export class Facts {
     }
     if (changes.credential !== undefined) agents.credentials[agent] = changes.credential;
     if (changes.protected !== undefined) agents.setProtected(agent, changes.protected);
+    if (changes.protected === true) scaling.keep(agents.names.name(agent));
     const labels = changes.labels === undefined ? undefined : hosts.shared(changes.labels);
     const host = labels === undefined ? agents.host(agent) : hosts.id(labels);
     const moves = profile !== old || slots !== agents.slots(agent) || host !== agents.host(agent);
@@ -160,7 +161,7 @@ export class Facts {
 
   /** The agent holds no lease any more and is forgotten. */
   agentRetired(agent: number, now: number): void {
-    const { agents, hosts, memberships, tenants, ready, scaling } = this.#state;
+    const { agents, hosting, hosts, memberships, tenants, ready, scaling } = this.#state;
     assert(agents.used(agent) === 0, 'a retired agent holds no lease');
     const name = agents.names.name(agent);
     for (const tenant of [...memberships.tenantsOf(agent)]) {
@@ -173,6 +174,7 @@ export class Facts {
     agents.setStamp(agent, (agents.stamp(agent) + MAX_SLOTS + 1) | 0);
     agents.remove(agent);
     scaling.forget(name);
+    hosting.forget(agent);
     this.#record({ type: 'agent_retired', at: now, agent: name });
   }
 
@@ -207,9 +209,14 @@ export class Facts {
   }
 
   agentHealthChanged(agent: number, health: Health, cause: HealthCause, now: number): void {
-    const { agents, ready } = this.#state;
+    const { agents, hosting, ready } = this.#state;
     agents.setHealth(agent, HEALTHS.indexOf(health), cause);
     if (cause === 'exit') agents.setStarting(agent, false);
+    if (cause === 'disconnect') {
+      // From now on it is like any agent that is not heard of; a runner may come back for it.
+      hosting.forget(agent);
+      agents.setAway(agent, false);
+    }
     ready.refresh(agent, now);
     this.#freed(agent);
     this.#record({
@@ -219,6 +226,40 @@ export class Facts {
       health,
       cause,
     });
+  }
+
+  /** Their runner is there: nothing that was held against them for its absence counts any more. */
+  agentsConnected(rows: readonly number[], runner: string, now: number): void {
+    const { agents, hosting, ready } = this.#state;
+    for (const agent of rows) {
+      hosting.connect(agent, runner);
+      agents.setAway(agent, false);
+      agents.setBudget(agent, true);
+      ready.refresh(agent, now);
+      this.#freed(agent);
+    }
+    const names = rows.map((agent) => agents.names.name(agent));
+    this.#record({ type: 'agents_connected', at: now, runner, agents: names });
+  }
+
+  agentsDisconnected(rows: readonly number[], all: boolean, now: number): void {
+    const { agents, hosting, ready } = this.#state;
+    for (const agent of rows) {
+      hosting.leave(agent, now);
+      agents.setAway(agent, true);
+      ready.refresh(agent, now);
+    }
+    const names = all ? undefined : rows.map((agent) => agents.names.name(agent));
+    this.#record({ type: 'agents_disconnected', at: now, ...(names && { agents: names }) });
+  }
+
+  budgetChanged(agent: number, available: boolean, now: number): void {
+    const { agents, ready } = this.#state;
+    agents.setBudget(agent, available);
+    ready.refresh(agent, now);
+    this.#freed(agent);
+    const name = agents.names.name(agent);
+    this.#record({ type: 'agent_budget_changed', at: now, agent: name, available });
   }
 
   membershipChanged(agent: number, tenantName: string, member: boolean, now: number): void {
@@ -246,6 +287,7 @@ export class Facts {
     state.lastToken = token;
     this.#beforeHolding(tenant);
     const row = leases.add(lease, tenant, now);
+    state.hosting.assigned(row, agent, now);
     this.#afterHolding(tenant);
     agents.setStamp(agent, (agents.stamp(agent) + 1) | 0);
     agents.noteLease(agent, now);
@@ -290,6 +332,12 @@ export class Facts {
     });
   }
 
+  leaseAccepted(row: number, now: number): void {
+    const { hosting, leases } = this.#state;
+    hosting.settled(row);
+    this.#record({ type: 'lease_accepted', at: now, lease: leases.id(row) });
+  }
+
   /** Another agent takes over, under a new token; its work starts from `allocated` again. */
   leaseMoved(row: number, agent: number, token: number, warm: boolean, now: number): void {
     const state = this.#state;
@@ -299,6 +347,7 @@ export class Facts {
     state.lastToken = token;
     if (leases.state(row) === IDLE) idle.remove(row);
     leases.move(row, agent, token, warm, now);
+    state.hosting.assigned(row, agent, now);
     agents.setStamp(agent, (agents.stamp(agent) + 1) | 0);
     agents.noteLease(agent, now);
     tenants.bind(tenant, agent);
@@ -321,11 +370,12 @@ export class Facts {
   }
 
   leaseEnded(row: number, reason: EndReason, now: number): void {
-    const { agents, leases, idle, ready } = this.#state;
+    const { agents, hosting, leases, idle, ready } = this.#state;
     const agent = leases.agent(row);
     if (leases.state(row) === IDLE) idle.remove(row);
     this.#beforeHolding(leases.tenant(row));
     leases.finish(row, END_REASONS.indexOf(reason), now);
+    hosting.settled(row);
     this.#afterHolding(leases.tenant(row));
     if (ready.packing) ready.addLeases(agents.host(agent), -1);
     ready.use(agent, now);

@@ -22,11 +22,11 @@ import type {
   StartFailedCommand,
 } from './command.ts';
 import { type Context, refuse } from './context.ts';
-import type { AgentOutcome, FleetOutcome, Refusal } from './outcome.ts';
+import type { AgentOutcome, AgentView, FleetOutcome, Refusal } from './outcome.ts';
 import { imagined, mismatch } from './profiles.ts';
-import { noAgent } from './registry.ts';
+import { gone, noAgent } from './registry.ts';
 import { NONE } from './rows.ts';
-import { numberOf, type ScalingRecord } from './scaling.ts';
+import type { ScalingRecord } from './scaling.ts';
 import type { PoolState } from './state.ts';
 import { drain, judgeSilence, moveLeases } from './upkeep.ts';
 import { agentView } from './views.ts';
@@ -53,6 +53,9 @@ export function checkFleet(
   const { degraded, lost } = command.countMisses
     ? judgeSilence(context, now)
     : { degraded: 0, lost: [] };
+  // Leases move before anything is counted: no agent leaves that has just been needed.
+  const left = holdersThatAreLost(state);
+  for (const agent of left) moveLeases(context, agent, now, true);
   const kinds = sampleKinds(state, command);
   const enabled = state.scaling.enabled ?? command.enabled;
   const decision = decideScaling({
@@ -70,15 +73,10 @@ export function checkFleet(
   const records = actions.map((action) => {
     return carryOut(context, action, byName.get(action.specialization) as Kind, now);
   });
-  for (const agent of lost) moveOn(context, agent, now);
-  for (const kind of kinds) {
-    for (const agent of kind.lost) {
-      if (!moveOn(context, agent, now) || !enabled || kind.count < kind.spec.max) continue;
-      // Others have filled its place meanwhile: nobody will come for it, so it goes by itself.
-      if (state.agents.isManaged(agent) && !state.agents.isProtected(agent)) {
-        retire(context, agent, state.agents.names.name(agent), now);
-      }
-    }
+  // What is left waits for whoever comes. A row that has become free may be a newcomer's by now.
+  for (const agent of left) if (state.agents.used(agent) > 0) moveOn(context, agent, now);
+  for (const kind of enabled ? kinds : []) {
+    if (kind.count >= kind.spec.max) retireSuperfluous(context, kind, now);
   }
   return {
     outcome: 'fleet_checked',
@@ -90,35 +88,59 @@ export function checkFleet(
   };
 }
 
+/** Draining ones and agents of others too: whoever is lost serves nobody. */
+function holdersThatAreLost({ agents }: PoolState): number[] {
+  const found: number[] = [];
+  for (let agent = 0; agent < agents.names.end; agent++) {
+    if (agents.health(agent) !== 0 || !agents.names.has(agent)) continue;
+    if (agents.used(agent) > 0) found.push(agent);
+  }
+  return found;
+}
+
 /**
- * The leases of a lost agent go on with others. Those that nobody could take over wait while a
- * replacement is on its way, and end otherwise. False when there is one, or nobody to replace.
+ * The leases of a lost agent go on with others. Those that nobody could take over wait while it
+ * starts again or a replacement does, and end otherwise.
  */
-function moveOn(context: Context, agent: number, now: number): boolean {
+function moveOn(context: Context, agent: number, now: number): void {
   const { agents, scaling } = context.state;
-  if (!agents.names.has(agent)) return false;
-  const isComing = agents.isStarting(agent) || scaling.isBeingReplaced(agents.names.name(agent));
-  moveLeases(context, agent, now, isComing);
-  return !isComing && agents.names.has(agent);
+  const by = scaling.replacementOf(agents.names.name(agent));
+  const replacement = by === undefined ? NONE : agents.names.find(by);
+  const isComing = replacement !== NONE && agents.isStarting(replacement);
+  moveLeases(context, agent, now, isComing || agents.isStarting(agent));
+}
+
+/** Others have filled the places of lost agents: nobody will come for them, so they go. */
+function retireSuperfluous(context: Context, kind: Kind, now: number): void {
+  const { agents, scaling } = context.state;
+  for (const agent of kind.lost) {
+    if (!agents.names.has(agent) || agents.isStarting(agent)) continue;
+    if (!agents.isManaged(agent) || agents.isProtected(agent)) continue;
+    const id = agents.names.name(agent);
+    if (scaling.replacementOf(id) === undefined) retire(context, agent, id, now);
+  }
 }
 
 /** The process of an agent has ended by itself. */
 export function agentLost(
   context: Context,
-  { agent: id, because }: AgentLostCommand,
+  command: AgentLostCommand,
   now: number,
 ): AgentOutcome | Refusal {
   const { state, facts } = context;
   const { agents } = state;
+  const { agent: id, because } = command;
   const agent = agents.names.find(id);
-  if (agent === NONE) return noAgent(id);
+  const refusal = refusalOf(state, agent, id);
+  if (refusal !== null) return refusal;
+  if (agents.isStarting(agent)) return giveUpStart(context, agent, because, now);
   if (!agents.isOffline(agent)) facts.agentHealthChanged(agent, 'unhealthy', 'exit', now);
   agents.signals.lose(agent, because);
-  const view = agentView(state, agent);
+  const before = agentView(state, agent);
   // Those that find nobody wait: the check that follows knows whether somebody will come.
   moveLeases(context, agent, now, !agents.isRetiring(agent));
   retireIfFree(context, agent, id, now);
-  return { outcome: 'agent', agent: view };
+  return answer(state, agent, before, now);
 }
 
 /** An agent that is registered already is being started, again or after a restart of the pool. */
@@ -129,10 +151,8 @@ export function agentStarting(
 ): AgentOutcome | Refusal {
   const { state, facts } = context;
   const agent = state.agents.names.find(id);
-  if (agent === NONE) return noAgent(id);
-  if (!state.agents.isManaged(agent)) {
-    return refuse('INVALID_REQUEST', `The agent "${id}" is not started by this pool.`);
-  }
+  const refusal = refusalOf(state, agent, id);
+  if (refusal !== null) return refusal;
   if (!state.agents.isStarting(agent)) facts.agentStarting(agent, now);
   return { outcome: 'agent', agent: agentView(state, agent) };
 }
@@ -143,22 +163,43 @@ export function startFailed(
   { agent: id, because }: StartFailedCommand,
   now: number,
 ): AgentOutcome | Refusal {
+  const agent = context.state.agents.names.find(id);
+  return refusalOf(context.state, agent, id) ?? giveUpStart(context, agent, because, now);
+}
+
+function giveUpStart(
+  context: Context,
+  agent: number,
+  because: string,
+  now: number,
+): AgentOutcome | Refusal {
   const { state, facts } = context;
   const { agents, scaling } = state;
-  const agent = agents.names.find(id);
-  if (agent === NONE) return noAgent(id);
+  const id = agents.names.name(agent);
   const { specialization } = agents.profile(agent);
   const replaced = scaling.replacedBy(id);
   facts.scalingRecorded({ kind: 'scale_failed', specialization, reason: because, agent: id }, now);
   facts.agentHealthChanged(agent, 'unhealthy', 'exit', now);
   agents.signals.lose(agent, because);
-  const view = agentView(state, agent);
+  const before = agentView(state, agent);
   moveLeases(context, agent, now, false);
   if (!agents.isProtected(agent)) retire(context, agent, id, now);
   // Its leases have waited for this one; another attempt may be far off.
   const old = replaced === undefined ? NONE : agents.names.find(replaced);
   if (old !== NONE && agents.health(old) === 0) moveLeases(context, old, now, false);
-  return { outcome: 'agent', agent: view };
+  return answer(state, agent, before, now);
+}
+
+function refusalOf({ agents }: PoolState, agent: number, id: string): Refusal | null {
+  if (agent === NONE) return noAgent(id);
+  if (agents.isManaged(agent)) return null;
+  return refuse('INVALID_REQUEST', `The agent "${id}" is not started by this pool.`);
+}
+
+/** The agent as it is now; it may have left with what has just been done. */
+function answer(state: PoolState, agent: number, before: AgentView, now: number): AgentOutcome {
+  const isThere = state.agents.names.find(before.agentId) === agent;
+  return { outcome: 'agent', agent: isThere ? agentView(state, agent) : gone(before, now) };
 }
 
 /** A heartbeat of an agent that was starting or lost: whom it replaces can go now. */
@@ -254,7 +295,7 @@ export function specOf(
 function sampleKinds(state: PoolState, command: CheckFleetCommand): Kind[] {
   const { agents, profiles, scaling } = state;
   const kinds = command.kinds.map((spec): Kind => {
-    const { lastUpAt, lastDownAt, lastNumber } = scaling.history(spec.name);
+    const { lastUpAt, lastDownAt } = scaling.history(spec.name);
     return {
       spec,
       sample: {
@@ -270,7 +311,7 @@ function sampleKinds(state: PoolState, command: CheckFleetCommand): Kind[] {
       },
       lost: [],
       ports: spec.ports.toReversed(),
-      lastNumber,
+      lastNumber: scaling.lastNumber(spec.agentName),
       count: 0,
     };
   });
@@ -281,13 +322,10 @@ function sampleKinds(state: PoolState, command: CheckFleetCommand): Kind[] {
     const kind = byProfile[agents.profile(agent).id];
     if (kind === undefined) continue;
     const id = agents.names.name(agent);
-    if (id.startsWith(`${kind.spec.agentName}_`)) {
-      kind.lastNumber = Math.max(kind.lastNumber, numberOf(id));
-    }
     const phase = phaseOfSample(state, agent);
     if (phase === 'starting' || phase === 'running') kind.count++;
     if (phase === 'lost') {
-      if (scaling.isBeingReplaced(id)) continue;
+      if (scaling.replacementOf(id) !== undefined) continue;
       kind.lost.push(agent);
     }
     (kind.sample.agents as AgentSample[]).push({

@@ -39,6 +39,13 @@ export interface PoolOptions {
   }[];
   /** Purposes by name; `default` serves every name that is not listed. */
   readonly purposes: { readonly [purpose: string]: PurposeOptions };
+  /** Agents that runners host over a socket. */
+  readonly hosting: {
+    /** A lease that is not accepted within this goes to another agent. */
+    readonly acceptTimeoutMs: number;
+    /** A runner that comes back within this keeps its leases. */
+    readonly reconnectGraceMs: number;
+  };
   readonly health: {
     /** Silence after which a check counts a miss; 0 turns the watch off (simulations). */
     readonly heartbeatTimeoutMs: number;
@@ -71,6 +78,7 @@ export const DEFAULT_OPTIONS: PoolOptions = {
     utility: { idleTimeoutMs: 5 * MINUTE, priorityWeight: 10 },
     default: { idleTimeoutMs: 15 * MINUTE, priorityWeight: 10 },
   },
+  hosting: { acceptTimeoutMs: 10_000, reconnectGraceMs: MINUTE / 2 },
   health: {
     heartbeatTimeoutMs: 2 * MINUTE,
     unhealthyThreshold: 3,

@@ -4,6 +4,7 @@
  */
 import type { ScalingSkip } from './autoscale.ts';
 import type {
+  AcceptLeaseCommand,
   AgentLostCommand,
   AgentStartingCommand,
   CancelTicketCommand,
@@ -11,14 +12,18 @@ import type {
   CheckHealthCommand,
   ClaimTicketCommand,
   Command,
+  ConnectAgentsCommand,
+  DisconnectAgentsCommand,
   DrainAgentCommand,
   HeartbeatCommand,
   LeaseCommand,
   RegisterCommand,
+  RejectLeaseCommand,
   ReleaseCommand,
   ReportCommand,
   ResumeAgentCommand,
   RetireAgentCommand,
+  SetBudgetCommand,
   SetMembershipCommand,
   StartFailedCommand,
   SwitchAutoscalerCommand,
@@ -209,6 +214,25 @@ export interface SwitchOutcome {
   readonly outcome: 'switched';
   readonly enabled: boolean;
 }
+export interface ConnectedOutcome {
+  readonly outcome: 'connected';
+  /** Those that the runner hosts now. */
+  readonly agents: readonly string[];
+  /** Those of them that are to leave. */
+  readonly draining: readonly string[];
+  /** The sealed credentials of those that have one. */
+  readonly credentials: readonly (readonly [agentId: string, sealed: string])[];
+  readonly refused: readonly {
+    readonly agentId: string;
+    readonly code: RefusalCode;
+    readonly detail: string;
+  }[];
+}
+export interface DisconnectedOutcome {
+  readonly outcome: 'disconnected';
+  /** How many agents are away since. */
+  readonly agents: number;
+}
 export interface TickOutcome {
   readonly outcome: 'ticked';
 }
@@ -231,6 +255,11 @@ interface Outcomes {
   agent_lost: [AgentLostCommand, AgentOutcome];
   agent_starting: [AgentStartingCommand, AgentOutcome];
   start_failed: [StartFailedCommand, AgentOutcome];
+  connect_agents: [ConnectAgentsCommand, ConnectedOutcome];
+  disconnect_agents: [DisconnectAgentsCommand, DisconnectedOutcome];
+  accept_lease: [AcceptLeaseCommand, LeaseOutcome];
+  reject_lease: [RejectLeaseCommand, LeaseOutcome];
+  set_budget: [SetBudgetCommand, AgentOutcome];
   switch_autoscaler: [SwitchAutoscalerCommand, SwitchOutcome];
   tick: [TickCommand, TickOutcome];
 }

@@ -44,11 +44,19 @@ import type {
   PoolStats,
   TenantView,
 } from './queries.ts';
-import { pageOfAgents, pageOfLeases, poolStats, tenantView } from './read.ts';
+import { leasesOfAgents, pageOfAgents, pageOfLeases, poolStats, tenantView } from './read.ts';
 import { fleetAgents, fleetView } from './read-fleet.ts';
 import { gone, noAgent, register, retireAgent, setMembership, updateAgent } from './registry.ts';
 import { replay } from './replay.ts';
 import { NONE } from './rows.ts';
+import {
+  acceptLease,
+  connectAgents,
+  disconnectAgents,
+  endPatience,
+  rejectLease,
+  setBudget,
+} from './runners.ts';
 import type { ScalingRecord } from './scaling.ts';
 import { serveByReclaim, serveFreed } from './serve.ts';
 import type { PoolState } from './state.ts';
@@ -105,6 +113,7 @@ export class Pool implements PoolQueries {
     return Math.min(
       state.leaseDeadlines.nextAt,
       state.ticketDeadlines.nextAt,
+      state.hosting.nextAt,
       state.queue.length > 0 ? state.ready.nextAt : Number.POSITIVE_INFINITY,
       state.reclaimAt,
     );
@@ -146,6 +155,10 @@ export class Pool implements PoolQueries {
 
   leases(query: LeaseQuery): Page<LeaseView> {
     return pageOfLeases(this.state, query);
+  }
+
+  leasesOf(agents: Iterable<string>): LeaseView[] {
+    return leasesOfAgents(this.state, agents).map((row) => leaseView(this.state, row));
   }
 
   ticket(id: string): TicketView | null {
@@ -198,6 +211,10 @@ export class Pool implements PoolQueries {
       endDueTickets(this.#context, at);
       serveFreed(this.#context, at);
     }
+    if (at >= state.hosting.nextAt) {
+      endPatience(this.#context, at);
+      serveFreed(this.#context, at);
+    }
     return at;
   }
 
@@ -241,6 +258,16 @@ export class Pool implements PoolQueries {
       case 'switch_autoscaler':
         context.facts.scalingSwitched(command.enabled, now);
         return { outcome: 'switched', enabled: command.enabled };
+      case 'connect_agents':
+        return connectAgents(context, command, now, agentHeard);
+      case 'disconnect_agents':
+        return disconnectAgents(context, command, now);
+      case 'accept_lease':
+        return acceptLease(context, command, now);
+      case 'reject_lease':
+        return rejectLease(context, command, now);
+      case 'set_budget':
+        return setBudget(context, command, now);
       case 'tick':
         return { outcome: 'ticked' };
     }

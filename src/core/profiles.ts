@@ -13,6 +13,7 @@ export const AVAILABILITIES = [
   'leased',
   'ready',
   'starting',
+  'no budget',
 ] as const;
 export const OFFLINE = 0;
 export const DRAINING = 1;
@@ -20,6 +21,7 @@ export const UNHEALTHY = 2;
 export const LEASED = 3;
 export const READY = 4;
 export const STARTING = 5;
+export const NO_BUDGET = 6;
 
 export interface Profile {
   readonly id: number;

@@ -119,6 +119,8 @@ export interface FleetView {
 export interface PoolQueries {
   lease(id: string): LeaseView | null;
   leases(query: LeaseQuery): Page<LeaseView>;
+  /** What these agents hold, each agent's oldest grant first. */
+  leasesOf(agents: Iterable<string>): LeaseView[];
   ticket(id: string): TicketView | null;
   agent(id: string): AgentView | null;
   agents(query: AgentQuery): Page<AgentView>;

@@ -50,6 +50,19 @@ export function replay(context: Context, event: Event): void {
     case 'scaling_switched':
       facts.scalingSwitched(event.enabled, now);
       return;
+    case 'agents_connected': {
+      const rows = event.agents.map((agent) => agentRow(state, agent));
+      facts.agentsConnected(rows, event.runner, now);
+      return;
+    }
+    case 'agents_disconnected': {
+      const rows = event.agents?.map((agent) => agentRow(state, agent)) ?? present(state);
+      facts.agentsDisconnected(rows, event.agents === undefined, now);
+      return;
+    }
+    case 'agent_budget_changed':
+      facts.budgetChanged(agentRow(state, event.agent), event.available, now);
+      return;
     case 'agent_health_changed':
       facts.agentHealthChanged(agentRow(state, event.agent), event.health, event.cause, now);
       return;
@@ -82,6 +95,9 @@ export function replay(context: Context, event: Event): void {
       );
       return;
     }
+    case 'lease_accepted':
+      facts.leaseAccepted(leaseRow(state, event.lease), now);
+      return;
     case 'lease_reported':
       facts.leaseReported(leaseRow(state, event.lease), STATE_INDEX[event.state], now);
       return;
@@ -139,6 +155,11 @@ function agentRow(state: PoolState, id: string): number {
   const agent = state.agents.names.find(id);
   assert(agent !== NONE, `the journal names the agent ${id}, which is not registered`);
   return agent;
+}
+
+/** The agents whose runners are there. */
+function present({ agents, hosting }: PoolState): number[] {
+  return [...hosting.agents()].filter((agent) => !agents.isAway(agent));
 }
 
 function leaseRow(state: PoolState, id: string): number {

@@ -21,8 +21,6 @@ export interface ScalingHistory {
   /** In ms since 1970; null = never. */
   lastUpAt: number | null;
   lastDownAt: number | null;
-  /** The highest number that an agent of it ever had in its id. */
-  lastNumber: number;
 }
 
 export interface ScalingDump {
@@ -31,8 +29,12 @@ export interface ScalingDump {
   readonly records: readonly ScalingRecord[];
   readonly histories: readonly (readonly [specialization: string, history: ScalingHistory])[];
   readonly replacements: readonly (readonly [agent: string, replaces: string])[];
+  /** Absent in dumps of versions that kept them by specialization. */
+  readonly lastNumbers?: readonly (readonly [agentName: string, number: number])[];
 }
 
+/** Names of agents that others have brought, at most so many; about 0.1 KB each. */
+const NAMES_NOTED = 1_000;
 /** Dropped records make room in parts of this size, so that dropping costs nothing each time. */
 const SPARE = 1_000;
 
@@ -45,6 +47,8 @@ export class Scaling {
   readonly #histories = new Map<string, ScalingHistory>();
   /** Agents that are starting in a lost agent's place, each with that agent. */
   readonly #replacements = new Map<string, string>();
+  /** By agent name, the highest number that an id such as `researcher_3` ever had. */
+  readonly #lastNumbers = new Map<string, number>();
 
   history(specialization: string): Readonly<ScalingHistory> {
     return this.#histories.get(specialization) ?? NEVER;
@@ -52,7 +56,8 @@ export class Scaling {
 
   /** The newest first. */
   latest(limit: number): ScalingRecord[] {
-    return this.#records.slice(-Math.min(limit, SCALING_RECORDS_KEPT)).reverse();
+    const count = Math.min(limit, SCALING_RECORDS_KEPT);
+    return this.#records.slice(Math.max(0, this.#records.length - count)).reverse();
   }
 
   note(record: ScalingRecord): void {
@@ -67,10 +72,22 @@ export class Scaling {
     }
   }
 
-  /** An agent has been registered; ids are never given out twice. */
-  noteAgent(specialization: string, agent: string): void {
-    const history = this.#historyOf(specialization);
-    history.lastNumber = Math.max(history.lastNumber, numberOf(agent));
+  /**
+   * An agent has been registered: its id is never given out again. Others may bring agents with
+   * ever new names, so of theirs only the first names are noted.
+   */
+  noteAgent(agent: string, managed: boolean): void {
+    const number = numberOf(agent);
+    if (number === 0) return;
+    const name = agent.slice(0, agent.lastIndexOf('_'));
+    const last = this.#lastNumbers.get(name);
+    if (last === undefined && !managed && this.#lastNumbers.size >= NAMES_NOTED) return;
+    if (last === undefined || number > last) this.#lastNumbers.set(name, number);
+  }
+
+  /** The highest number noted in an id of this name; 0 = none. */
+  lastNumber(agentName: string): number {
+    return this.#lastNumbers.get(agentName) ?? 0;
   }
 
   /** The agent in whose place this one starts. */
@@ -78,18 +95,22 @@ export class Scaling {
     return this.#replacements.get(agent);
   }
 
-  isBeingReplaced(agent: string): boolean {
-    for (const replaced of this.#replacements.values()) if (replaced === agent) return true;
-    return false;
+  /** The agent that starts in this one's place. */
+  replacementOf(agent: string): string | undefined {
+    for (const [by, replaced] of this.#replacements) if (replaced === agent) return by;
+    return undefined;
+  }
+
+  /** The agent is to stay: whoever starts in its place comes in addition. */
+  keep(agent: string): void {
+    const by = this.replacementOf(agent);
+    if (by !== undefined) this.#replacements.delete(by);
   }
 
   /** The agent has left: nothing replaces it any more, and it replaces nobody. */
   forget(agent: string): void {
-    if (this.#replacements.size === 0) return;
     this.#replacements.delete(agent);
-    for (const [by, replaced] of this.#replacements) {
-      if (replaced === agent) this.#replacements.delete(by);
-    }
+    this.keep(agent);
   }
 
   dump(): ScalingDump {
@@ -99,6 +120,7 @@ export class Scaling {
       records: this.#records.slice(-SCALING_RECORDS_KEPT),
       histories: [...this.#histories].map(([name, history]) => [name, { ...history }]),
       replacements: [...this.#replacements],
+      lastNumbers: [...this.#lastNumbers],
     };
   }
 
@@ -108,6 +130,7 @@ export class Scaling {
     this.#records = [...from.records];
     for (const [name, history] of from.histories) this.#histories.set(name, { ...history });
     for (const [agent, replaces] of from.replacements) this.#replacements.set(agent, replaces);
+    for (const [name, number] of from.lastNumbers ?? []) this.#lastNumbers.set(name, number);
   }
 
   #historyOf(specialization: string): ScalingHistory {
@@ -120,15 +143,16 @@ export class Scaling {
   }
 }
 
-const NEVER: Readonly<ScalingHistory> = { lastUpAt: null, lastDownAt: null, lastNumber: 0 };
+const NEVER: Readonly<ScalingHistory> = { lastUpAt: null, lastDownAt: null };
 
 /** Larger numbers are somebody's own ids: counting on from them would leave the whole numbers. */
 const HIGHEST_NUMBER = 1_000_000_000;
 
-/** The number at the end of an id such as `researcher_3`; 0 for an id without one. */
-export function numberOf(agent: string): number {
+/** The number in an id as this pool gives them out, such as `researcher_3`; 0 for any other id. */
+function numberOf(agent: string): number {
   let at = agent.length;
   while (at > 0 && isDigit(agent.charCodeAt(at - 1))) at--;
+  if (agent[at - 1] !== '_' || agent[at] === '0') return 0;
   const number = Number(agent.slice(at));
   return number <= HIGHEST_NUMBER ? number : 0;
 }

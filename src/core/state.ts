@@ -4,6 +4,7 @@
  */
 import { AgentTable } from './agents.ts';
 import { Answers } from './answers.ts';
+import { Hosting } from './hosting.ts';
 import { Hosts } from './hosts.ts';
 import { IdleLeases } from './idle-leases.ts';
 import { LeaseTable } from './leases.ts';
@@ -49,6 +50,7 @@ export class PoolState {
   readonly memberships: Memberships = new Memberships();
   readonly answers: Answers = new Answers();
   readonly scaling: Scaling = new Scaling();
+  readonly hosting: Hosting;
   lastToken = 0;
   /** The time of the newest command or event; time never goes back. Not durable. */
   now = 0;
@@ -70,6 +72,7 @@ export class PoolState {
 
   constructor(options: PoolOptions, endedLeasesKept: number = ENDED_LEASES_KEPT) {
     this.options = options;
+    this.hosting = new Hosting(options.hosting);
     this.startable = options.startable.map((kind) => ({
       profile: imagined(kind),
       max: kind.max,

@@ -17,7 +17,10 @@ import { findAgents, NO_HOSTS, type Wish } from './search.ts';
 import type { Ticket } from './tickets.ts';
 import { HEALTHS } from './words.ts';
 
-/** `onHeard` is told of agents that were starting or lost: they are heard of again. */
+/**
+ * `onHeard` is told of agents that were starting or lost: they are heard of again. A heartbeat of
+ * a process that has ended, and was under way meanwhile, changes nothing.
+ */
 export function heartbeat(
   context: Context,
   command: HeartbeatCommand,
@@ -35,6 +38,7 @@ export function heartbeat(
       continue;
     }
     accepted++;
+    if (agents.isOffline(agent) && agents.signals.lostBecause(agent) !== undefined) continue;
     agents.signals.noteHeartbeat(agent, now, load);
     if (agents.isStarting(agent)) onHeard(context, agent, now);
     const health = HEALTHS[agents.health(agent)];
@@ -43,6 +47,7 @@ export function heartbeat(
       if (command.health === health && health === 'healthy') continue;
       facts.agentHealthChanged(agent, command.health, 'report', now);
       if (command.health === 'unhealthy') moveLeases(context, agent, now, false);
+      else if (health === 'unhealthy') onHeard(context, agent, now);
     } else if (health !== 'healthy' && !agents.isDeclared(agent)) {
       const wasLost = health === 'unhealthy';
       facts.agentHealthChanged(agent, 'healthy', 'heartbeat', now);
@@ -74,6 +79,7 @@ export function judgeSilence(
     if (now - agents.signals.heartbeatAt(agent) <= heartbeatTimeoutMs) continue;
     // One that is starting has a deadline of its own.
     if (!agents.names.has(agent) || agents.isOffline(agent) || agents.isStarting(agent)) continue;
+    if (agents.isAway(agent)) continue;
     const misses = agents.signals.addMiss(agent);
     if (misses >= unhealthyThreshold) {
       facts.agentHealthChanged(agent, 'unhealthy', 'silence', now);
@@ -91,8 +97,7 @@ export function judgeSilence(
  * nobody end, or stay where they are while a replacement is on its way (`hold`).
  */
 export function moveLeases(context: Context, agent: number, now: number, hold: boolean): void {
-  const { state, facts, counters } = context;
-  const { leases, agents } = state;
+  const { leases, agents } = context.state;
   const rows: number[] = [];
   for (let row = agents.leaseHead(agent); row !== NONE; row = leases.nextOfAgent(row)) {
     rows.push(row);
@@ -103,31 +108,37 @@ export function moveLeases(context: Context, agent: number, now: number, hold: b
     return idle !== 0 ? idle : leases.token(a) - leases.token(b);
   });
   for (const row of rows) {
-    const wish: Wish = {
-      requirement: state.profiles.refreshed(leases.requirement(row)),
-      tenant: leases.tenant(row),
-      count: 1,
-      hosts: NO_HOSTS,
-      // Work in progress goes before any group that still collects.
-      withheld: null,
-    };
-    let next = findAgents(state, wish, now, agent)[0]?.agent ?? NONE;
-    if (next === NONE && leases.state(row) !== IDLE) {
-      const [victim] = findReclaimable(state, wish, [], leases.priority(row), 1, now);
-      if (victim !== undefined) {
-        next = leases.agent(victim);
-        context.end(victim, 'reclaimed', now);
-      }
-    }
-    if (next === NONE) {
-      if (!hold) context.end(row, 'agent_lost', now);
-      continue;
-    }
-    counters.moved++;
-    const warm = state.tenants.isWarm(leases.tenant(row), next);
-    facts.leaseMoved(row, next, context.nextToken(), warm, now);
-    if (agents.isRetiring(agent) && agents.used(agent) === 0) facts.agentRetired(agent, now);
+    if (!moveLease(context, row, now) && !hold) context.end(row, 'agent_lost', now);
   }
+}
+
+/** Gives a live lease to another agent, under a new token; false where there is nobody for it. */
+export function moveLease(context: Context, row: number, now: number): boolean {
+  const { state, facts, counters } = context;
+  const { agents, leases } = state;
+  const agent = leases.agent(row);
+  const wish: Wish = {
+    requirement: state.profiles.refreshed(leases.requirement(row)),
+    tenant: leases.tenant(row),
+    count: 1,
+    hosts: NO_HOSTS,
+    // Work in progress goes before any group that still collects.
+    withheld: null,
+  };
+  let next = findAgents(state, wish, now, agent)[0]?.agent ?? NONE;
+  if (next === NONE && leases.state(row) !== IDLE) {
+    const [victim] = findReclaimable(state, wish, [], leases.priority(row), 1, now);
+    if (victim !== undefined) {
+      next = leases.agent(victim);
+      context.end(victim, 'reclaimed', now);
+    }
+  }
+  if (next === NONE) return false;
+  counters.moved++;
+  const warm = state.tenants.isWarm(leases.tenant(row), next);
+  facts.leaseMoved(row, next, context.nextToken(), warm, now);
+  if (agents.isRetiring(agent) && agents.used(agent) === 0) facts.agentRetired(agent, now);
+  return true;
 }
 
 /**

@@ -81,6 +81,7 @@ export const REJECTIONS = [
   'UNHEALTHY',
   'LEASED',
   'STARTING',
+  'NO_BUDGET',
   'SERVES_TENANT',
   'WITHHELD_FOR_GROUP',
 ] as const;

@@ -396,12 +396,10 @@ export class Fleet implements FleetControl {
     if (this.#isClosing) throw new NotReadyError('stopping');
     const { host, policy, enabled, provisioner, kinds } = this.#options;
     const now = this.#options.clock.now();
-    const agents = await host.read((pool) => pool.fleetAgents());
     const known: FleetKind[] = [];
     for (const kind of kinds) {
-      const own = agents.filter(({ specialization }) => specialization === kind.name);
-      const room = Math.max(0, kind.max - own.length) + own.filter(({ isLost }) => isLost).length;
-      const ports = provisioner === null ? [] : await this.#freePorts(kind, Math.max(1, room));
+      // For as many as there may be: this check may find that all are lost.
+      const ports = await this.#freePorts(kind, kind.max);
       known.push({
         name: kind.name,
         agentName: kind.agentName,

@@ -1,7 +1,7 @@
 /** The host as edges see it (HTTP, sockets, CLI in process). Implemented by `Host` (host.ts). */
 import type { Command } from '../core/command.ts';
 import type { Event } from '../core/event.ts';
-import type { OutcomeOf } from '../core/outcome.ts';
+import type { Outcome, OutcomeOf } from '../core/outcome.ts';
 import type { PoolQueries } from '../core/queries.ts';
 
 /** The command was not carried out: nothing happened, and it can be sent again. */
@@ -30,6 +30,11 @@ export interface PoolHost {
    * Rejects with NotReadyError if it was not carried out.
    */
   execute<C extends Command>(command: C): Promise<OutcomeOf<C>>;
+  /**
+   * As `execute`, for commands that have arrived together: one answer for all of them, when the last
+   * is durable. None is carried out unless all are.
+   */
+  executeAll(commands: readonly Command[]): Promise<Outcome[]>;
   /** The query's result, once all that it could have seen is durable. Works while not ready. */
   read<T>(query: (pool: PoolQueries) => T): Promise<T>;
   /** Called with each durable batch, in order, after the replies it belongs to. */

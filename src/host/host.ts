@@ -12,8 +12,8 @@
 import type { Command } from '../core/command.ts';
 import type { Event } from '../core/event.ts';
 import type { PoolOptions } from '../core/options.ts';
-import type { OutcomeOf } from '../core/outcome.ts';
-import type { Pool } from '../core/pool.ts';
+import type { Outcome, OutcomeOf } from '../core/outcome.ts';
+import { FRAME, type Pool } from '../core/pool.ts';
 import type { PoolQueries } from '../core/queries.ts';
 import { decodeEvents, encodeEvents } from './codec.ts';
 import { type CommittedEvent, NotReadyError, type PoolHost, type Readiness } from './host-api.ts';
@@ -140,6 +140,26 @@ export class Host implements PoolHost {
     for (const event of events) this.#collecting.events.push(event);
     this.#plan();
     return this.#durable(outcome);
+  }
+
+  executeAll(commands: readonly Command[]): Promise<Outcome[]> {
+    if (this.#state !== 'ready') return Promise.reject(new NotReadyError(this.#detail));
+    const now = this.#clock.now();
+    const outcomes: Outcome[] = [];
+    try {
+      for (let from = 0; from < commands.length; from += FRAME) {
+        const frame = commands.length <= FRAME ? commands : commands.slice(from, from + FRAME);
+        this.#pool.prepare(frame);
+        for (const command of frame) outcomes.push(this.#pool.execute(command, now));
+      }
+    } catch (error) {
+      void this.#recover(error as Error, null);
+      return Promise.reject(error);
+    }
+    const events = this.#pool.takeEvents();
+    for (const event of events) this.#collecting.events.push(event);
+    this.#plan();
+    return this.#durable(outcomes);
   }
 
   read<T>(query: (pool: PoolQueries) => T): Promise<T> {

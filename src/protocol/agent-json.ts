@@ -1,7 +1,13 @@
 /** Agents and heartbeats between the core's words and the wire's. */
-import type { AgentSpec, HeartbeatCommand, UpdateAgentCommand } from '../core/command.ts';
+import type {
+  AgentSpec,
+  HeartbeatCommand,
+  HostedAgentSpec,
+  UpdateAgentCommand,
+} from '../core/command.ts';
 import type { AgentView } from '../core/outcome.ts';
 import type { AgentQuery as CoreAgentQuery } from '../core/queries.ts';
+import type { HostedAgent } from './agent-frames.ts';
 import type {
   Agent,
   AgentFilter,
@@ -28,6 +34,16 @@ export function agentSpec(registration: AgentRegistration, sealed?: string): Age
     memberships: unique(registration.memberships),
   };
   return sealed === undefined ? spec : { ...spec, credential: sealed };
+}
+
+/** What a runner says of an agent: nothing is filled in, what it leaves out stays. */
+export function hostedAgentSpec(agent: HostedAgent): HostedAgentSpec {
+  const { agent_id: agentId, specialization, ...rest } = agent;
+  return {
+    agentId,
+    ...(specialization !== undefined && { specialization }),
+    ...agentChanges(rest),
+  };
 }
 
 export function agentChanges(patch: AgentPatch, sealed?: string): UpdateAgentCommand['changes'] {

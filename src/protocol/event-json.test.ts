@@ -35,6 +35,9 @@ const EVENTS: Event[] = [
   { type: 'agent_starting', at, agent },
   { type: 'agent_started', at, agent },
   { type: 'agent_health_changed', at, agent, health: 'degraded', cause: 'silence' },
+  { type: 'agents_connected', at, runner: 'host-1', agents: [agent] },
+  { type: 'agents_disconnected', at, agents: [agent] },
+  { type: 'agent_budget_changed', at, agent, available: false },
   { type: 'membership_changed', at, agent, tenant: 'guild', member: true },
   {
     type: 'lease_granted',
@@ -52,6 +55,7 @@ const EVENTS: Event[] = [
     metadata: { channel: 'x' },
     ticket: 'tkt-1',
   },
+  { type: 'lease_accepted', at, lease: 'lse-0-1' },
   { type: 'lease_reported', at, lease: 'lse-0-1', state: 'active' },
   { type: 'lease_moved', at, lease: 'lse-0-1', agent, token: 8, warm: true },
   { type: 'lease_ended', at, lease: 'lse-0-1', reason: 'idle_timeout' },

@@ -8,7 +8,11 @@ export function eventToJson(event: Event): PublicEvent | null {
   switch (event.type) {
     case 'answer_kept':
       return null;
+    case 'agents_connected':
+    case 'agents_disconnected':
+      return runnerEvent(event);
     case 'lease_granted':
+    case 'lease_accepted':
     case 'lease_reported':
     case 'lease_moved':
     case 'lease_ended':
@@ -26,10 +30,16 @@ export function eventToJson(event: Event): PublicEvent | null {
 }
 
 type Of<T extends string> = Extract<Event, { type: T }>;
-type LeaseEvent = Of<'lease_granted' | 'lease_reported' | 'lease_moved' | 'lease_ended'>;
+type LeaseEvent = Of<
+  'lease_granted' | 'lease_accepted' | 'lease_reported' | 'lease_moved' | 'lease_ended'
+>;
+type RunnerEvent = Of<'agents_connected' | 'agents_disconnected'>;
 type TicketEvent = Of<'ticket_queued' | 'ticket_ended' | 'ticket_claimed'>;
 type ScalingEvent = Of<'scaling_recorded' | 'scaling_switched'>;
-type AgentEvent = Exclude<Event, LeaseEvent | TicketEvent | ScalingEvent | Of<'answer_kept'>>;
+type AgentEvent = Exclude<
+  Event,
+  LeaseEvent | TicketEvent | ScalingEvent | RunnerEvent | Of<'answer_kept'>
+>;
 
 function agentEvent(event: AgentEvent): PublicEvent {
   const at = toTime(event.at);
@@ -72,9 +82,19 @@ function agentEvent(event: AgentEvent): PublicEvent {
       return { type: event.type, at, agent_id };
     case 'agent_health_changed':
       return { type: event.type, at, agent_id, health: event.health, cause: event.cause };
+    case 'agent_budget_changed':
+      return { type: event.type, at, agent_id, available: event.available };
     case 'membership_changed':
       return { type: event.type, at, agent_id, tenant: event.tenant, member: event.member };
   }
+}
+
+function runnerEvent(event: RunnerEvent): PublicEvent {
+  const at = toTime(event.at);
+  const agent_ids = event.agents && [...event.agents];
+  return event.type === 'agents_connected'
+    ? { type: event.type, at, runner_id: event.runner, agent_ids: agent_ids ?? [] }
+    : { type: event.type, at, agent_ids };
 }
 
 function leaseEvent(event: LeaseEvent): PublicEvent {
@@ -98,6 +118,8 @@ function leaseEvent(event: LeaseEvent): PublicEvent {
         metadata: event.metadata,
         ticket_id: event.ticket,
       };
+    case 'lease_accepted':
+      return { type: event.type, at, lease_id };
     case 'lease_reported':
       return { type: event.type, at, lease_id, state: event.state };
     case 'lease_moved':

@@ -91,11 +91,25 @@ export const EVENT_SCHEMAS = {
   agent_health_changed: event('agent_health_changed', 'The health of an agent changed.', {
     agent_id: AgentId,
     health: Health,
-    cause: Type.Enum(['silence', 'report', 'heartbeat', 'exit'], {
+    cause: Type.Enum(['silence', 'report', 'heartbeat', 'exit', 'disconnect', 'accept'], {
       description:
-        'Judged by its silence, by its own word, by a heartbeat that ends a silence, or by the end of its process.',
+        'Judged by its silence, by its own word, by a heartbeat that ends a silence, by the end of its process, by a runner that stays away, or by a lease that it did not accept.',
     }),
   }),
+  agents_connected: event('agents_connected', 'A runner hosts these agents.', {
+    runner_id: Type.String(),
+    agent_ids: Type.Array(AgentId),
+  }),
+  agents_disconnected: event('agents_disconnected', 'The connection to their runner has ended.', {
+    agent_ids: Type.Optional(
+      Type.Array(AgentId, { description: 'Absent: all agents that runners host.' }),
+    ),
+  }),
+  agent_budget_changed: event(
+    'agent_budget_changed',
+    'The platform behind the agent lets it take new work, or no more.',
+    { agent_id: AgentId, available: Type.Boolean() },
+  ),
   membership_changed: event('membership_changed', 'An agent may or may not serve a tenant.', {
     agent_id: AgentId,
     tenant: TenantId,
@@ -114,6 +128,9 @@ export const EVENT_SCHEMAS = {
     demand: Type.Optional(Demand),
     metadata: Type.Optional(Metadata),
     ticket_id: Type.Optional(TicketId),
+  }),
+  lease_accepted: event('lease_accepted', 'The agent takes the lease that it was assigned.', {
+    lease_id: LeaseId,
   }),
   lease_reported: event('lease_reported', 'The state of a lease was reported.', {
     lease_id: LeaseId,

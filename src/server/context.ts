@@ -8,6 +8,7 @@ import type { EventStreams } from './event-streams.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import type { Sealer } from './seal.ts';
+import type { SocketFigures } from './sockets/figures.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface ServerContext {
@@ -25,5 +26,7 @@ export interface ServerContext {
   readonly metrics: Metrics;
   /** Null without a key: credentials are refused then. */
   readonly sealer: Sealer | null;
+  /** The WebSockets that are open. */
+  readonly sockets: SocketFigures;
   readonly stopping: { isStopping: boolean };
 }

@@ -3,7 +3,7 @@
  * that a long start can be told from a dead process; until then every command is "not ready".
  */
 import type { Command } from '../core/command.ts';
-import type { OutcomeOf } from '../core/outcome.ts';
+import type { Outcome, OutcomeOf } from '../core/outcome.ts';
 import type { PoolQueries } from '../core/queries.ts';
 import {
   type CommittedEvent,
@@ -30,6 +30,10 @@ export class HostSlot implements PoolHost {
 
   async execute<C extends Command>(command: C): Promise<OutcomeOf<C>> {
     return this.#filled().execute(command);
+  }
+
+  async executeAll(commands: readonly Command[]): Promise<Outcome[]> {
+    return this.#filled().executeAll(commands);
   }
 
   async read<T>(query: (pool: PoolQueries) => T): Promise<T> {

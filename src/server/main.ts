@@ -25,6 +25,10 @@ import { HostSlot } from './host-slot.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics.ts';
 import type { Sealer } from './seal.ts';
+import { attachSockets, type Sockets } from './sockets/attach.ts';
+import { SocketFigures } from './sockets/figures.ts';
+import { Runners } from './sockets/runners.ts';
+import { Watches } from './sockets/watches.ts';
 import { readVersion } from './version.ts';
 import { Waiters } from './waiters.ts';
 
@@ -64,6 +68,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const fleetSlot = new FleetSlot();
   const context = createContext(options, slot, fleetSlot, clock);
   const app = createApp(context);
+  const runners = new Runners(slot, options.sealer ?? null, context.logger);
+  const sockets = attachSockets(app.server, context, runners, new Watches(slot));
   await app.listen({ host: config.server.host, port: config.server.port });
   const { port } = app.server.address() as AddressInfo;
   const fleet =
@@ -101,13 +107,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     port,
     ready: opening,
     stop: () => {
-      stopped ??= stop(app, context, fleet, opening, alerting);
+      stopped ??= stop(app, context, sockets, fleet, opening, alerting);
       return stopped;
     },
   };
 }
 
-function openHost(config: Config, logger: Logger, clock: Clock): Promise<PoolHost> {
+async function openHost(config: Config, logger: Logger, clock: Clock): Promise<PoolHost> {
   const log = logger.child({ component: 'pool' });
   const journal = openJournal(config.journal.url, {
     onRepair: (message) => logger.warn({ component: 'journal' }, message),
@@ -115,7 +121,17 @@ function openHost(config: Config, logger: Logger, clock: Clock): Promise<PoolHos
   const pool = poolOptions(config);
   const snapshot = snapshotsOf(config.journal.url, pool);
   // The fleet checks heartbeats together with the load.
-  return Host.open({ journal, clock, options: pool, log, snapshot, checksHealth: false });
+  const host = await Host.open({
+    journal,
+    clock,
+    options: pool,
+    log,
+    snapshot,
+    checksHealth: false,
+  });
+  // No socket has survived the process before this one; runners have the grace to come back.
+  await host.execute({ type: 'disconnect_agents' });
+  return host;
 }
 
 function createContext(
@@ -141,6 +157,7 @@ function createContext(
     alerts: new Alerts({ utilizationHigh, utilizationLow }),
     metrics: new Metrics(version, Object.keys(config.pool.purposes)),
     sealer,
+    sockets: new SocketFigures(),
     stopping: { isStopping: false },
   };
 }
@@ -165,6 +182,7 @@ function watchAlerts({ host, alerts, clock }: ServerContext, logger: Logger): No
 async function stop(
   app: FastifyInstance,
   context: ServerContext,
+  sockets: Sockets,
   fleet: Fleet | null,
   opening: Promise<void>,
   alerting: NodeJS.Timeout,
@@ -172,6 +190,7 @@ async function stop(
   const { host, waiters, streams, stopping } = context;
   stopping.isStopping = true;
   clearInterval(alerting);
+  const socketsClosed = sockets.stop();
   const closed = app.close();
   const fleetClosed = fleet?.close();
   waiters.stop();
@@ -179,7 +198,7 @@ async function stop(
   // A connection that has just been answered is idle only now, and would be kept alive.
   const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_MS);
   const cut = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
-  await closed;
+  await Promise.all([closed, socketsClosed]);
   clearInterval(closeIdle);
   clearTimeout(cut);
   // A pool that is still being opened has promised nobody anything; it closes itself when it is.

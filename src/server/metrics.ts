@@ -29,6 +29,9 @@ export interface ServiceState {
   readonly longPolls: number;
   readonly eventStreams: number;
   readonly openAlerts: number;
+  readonly runnerSockets: number;
+  readonly hostedAgents: number;
+  readonly clientSockets: number;
 }
 
 /** Of the fleet: with the specializations that the configuration names, and no others. */
@@ -89,6 +92,9 @@ export class Metrics {
     this.#set('remuda_uptime_seconds', 'Since the start of the process.', service.uptimeSec);
     this.#set('remuda_long_polls', 'Requests that wait for a ticket.', service.longPolls);
     this.#set('remuda_event_streams', 'Open event streams.', service.eventStreams);
+    this.#set('remuda_runner_sockets', 'Runners that are connected.', service.runnerSockets);
+    this.#set('remuda_hosted_agents', 'Agents on the sockets of runners.', service.hostedAgents);
+    this.#set('remuda_client_sockets', 'Clients that are connected.', service.clientSockets);
     this.#set('remuda_alerts_open', 'Open alerts.', service.openAlerts);
     if (stats) this.#pool(stats);
     if (fleet) this.#fleet(fleet);

@@ -150,7 +150,15 @@ class Twin {
     const lost = each.sample.agents.filter(
       (one) => one.phase === 'lost' && one.managed && !one.protected,
     );
-    this.#start(each, lost.length, (n) => `replace ${lost[n].id} other ${whyLost(lost[n])}`);
+    const line = (n: number, how: string) => `replace ${lost[n].id} ${how} ${whyLost(lost[n])}`;
+    const others = each.sample.blocked === null ? Math.min(each.ports, lost.length) : lost.length;
+    this.#start(each, others, (n) => line(n, 'other'));
+    // Without another port they come back on their own.
+    const back = Math.max(0, Math.min(lost.length - others, each.sample.max - each.count));
+    each.lines.push(...Array.from({ length: back }, (_, n) => line(others + n, 'same')));
+    each.count += back;
+    each.starting += back;
+    if (back < lost.length - others) each.skipped ??= `at max ${each.sample.max}`;
     const { min, count } = each;
     this.#start(each, min - count, (n) => `up Below minimum: ${count + n} < ${min}`);
   }

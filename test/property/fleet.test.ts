@@ -173,7 +173,7 @@ class World {
     if (!onlyReplace) expect(outcome.actions.length + outcome.skipped.length).toBeGreaterThan(0);
     const { state } = this.#pool;
     for (const { agentId, isLost, isRetiring } of this.#pool.fleetAgents()) {
-      if (!isLost || isRetiring || state.scaling.isBeingReplaced(agentId)) continue;
+      if (!isLost || isRetiring || state.scaling.replacementOf(agentId) !== undefined) continue;
       expect(this.#pool.agent(agentId)?.leases).toEqual([]);
     }
     const left = outcome.actions.find(({ kind }) => kind === 'scale_down')?.agent;

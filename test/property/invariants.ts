@@ -127,7 +127,8 @@ function checkAgents(state: PoolState): void {
     sums[id].slots += agents.slots(agent);
     sums[id].used += agents.used(agent);
     const full = agents.used(agent) >= agents.slots(agent);
-    const serves = !agents.isOffline(agent) && !agents.isStarting(agent);
+    const isThere = !agents.isOffline(agent) && !agents.isAway(agent);
+    const serves = isThere && !agents.isStarting(agent) && agents.hasBudget(agent);
     const fit = serves && !agents.isDraining(agent) && agents.health(agent) > 0;
     assert((availability === READY) === (fit && !full), `${name} is ready if it is fit and free`);
     const indexed = agents.readyClass(agent) !== NONE;

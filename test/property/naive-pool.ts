@@ -19,7 +19,7 @@ import { agentView, explain, leaseView, ticketView } from './naive-views.ts';
 const refused = (code: O.RefusalCode, more: object = {}) =>
   ({ outcome: 'refused', code, ...more }) as unknown as O.Refusal;
 
-/** The agents that a pool starts by itself have tests of their own: fleet.test.ts. */
+/** Agents that a pool starts by itself, and those on sockets, have tests of their own. */
 export type NaiveCommand = Exclude<
   C.Command,
   | C.CheckFleetCommand
@@ -27,6 +27,11 @@ export type NaiveCommand = Exclude<
   | C.AgentStartingCommand
   | C.StartFailedCommand
   | C.SwitchAutoscalerCommand
+  | C.ConnectAgentsCommand
+  | C.DisconnectAgentsCommand
+  | C.AcceptLeaseCommand
+  | C.RejectLeaseCommand
+  | C.SetBudgetCommand
 >;
 
 export class NaivePool extends NaiveRules {

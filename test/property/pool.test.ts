@@ -38,7 +38,7 @@ function* wanted(): IterableIterator<string> {
   }
   for (const reason of REJECTIONS) {
     // Only agents that the pool starts by itself are ever starting: see fleet.test.ts.
-    if (reason !== 'STARTING') yield `rejected ${reason}`;
+    if (reason !== 'STARTING' && reason !== 'NO_BUDGET') yield `rejected ${reason}`;
   }
   yield* ['repeated', 'dry run granted', 'dry run queued', 'warm', 'moved', 'invites'];
 }

@@ -341,7 +341,16 @@ export function numberOfRuns(usual: number): number {
  * `check` throws, and can be had again with PROPERTY_SEED.
  */
 export function forEachScript(usualRuns: number, check: (script: Script) => void): void {
-  const result = fc.check(fc.property(script, check), {
+  forEachOf(script, usualRuns, check);
+}
+
+/** The same for whatever else is made at random. */
+export function forEachOf<T>(
+  made: fc.Arbitrary<T>,
+  usualRuns: number,
+  check: (value: T) => void,
+): void {
+  const result = fc.check(fc.property(made, check), {
     numRuns: numberOfRuns(usualRuns),
   });
   if (!result.failed) return;

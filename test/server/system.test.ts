@@ -122,6 +122,7 @@ describe('a pool that is not ready', () => {
   const detail = 'journal unwritable: no space left on /data';
   const host: PoolHost = {
     execute: () => Promise.reject(new NotReadyError(detail)),
+    executeAll: () => Promise.reject(new NotReadyError(detail)),
     read: async (query) => query({ lease: () => null, stats: () => null } as never),
     onCommitted: () => () => {},
     history: () => {

@@ -36,6 +36,10 @@ export function poolOptions(config: Config): PoolOptions {
         },
       ]),
     ),
+    hosting: {
+      acceptTimeoutMs: toMs(pool.accept_timeout_sec),
+      reconnectGraceMs: toMs(pool.reconnect_grace_sec),
+    },
     health: {
       heartbeatTimeoutMs: toMs(autoscaling.heartbeat_timeout_sec),
       unhealthyThreshold: autoscaling.unhealthy_threshold,

@@ -36,6 +36,7 @@ export function systemRoutes(app: FastifyInstance, context: ServerContext): void
       longPolls: context.waiters.size,
       eventStreams: context.streams.size,
       openAlerts: context.alerts.openCount,
+      ...context.sockets.figures(),
     });
     return text(body, metrics.contentType);
   });
