@@ -4,34 +4,26 @@
  * them.
  */
 import type { HostedAgent } from '../protocol/agent-frames.ts';
-import type { ClientAnswer, ClientCall, ClientPush } from '../protocol/client-frames.ts';
-import type { ErrorCode as WireErrorCode } from '../protocol/errors.ts';
+import type { ClientCall, ClientPush } from '../protocol/client-frames.ts';
 import type {
   Granted,
   LeasePage,
   Queued,
-  Explain as WireExplain,
   Lease as WireLease,
   LeaseFilter as WireLeaseFilter,
   LeaseRequest as WireLeaseRequest,
   Ticket as WireTicket,
 } from '../protocol/lease-schemas.ts';
-import type { Problem } from '../protocol/problem.ts';
 import type { LeaseFilter, RequestFields } from './client/types.ts';
-import type { ErrorCode } from './errors.ts';
-import type { AgentSpec, Explain, LeaseInfo, TicketInfo } from './words.ts';
+import type { AgentSpec, LeaseInfo, TicketInfo } from './words.ts';
 
 export type { PoolFrame, RunnerFrame } from '../protocol/agent-frames.ts';
-export type {
-  ClientAnswer,
-  ClientCall,
-  ClientPush,
-  Granted,
-  Problem,
-  Queued,
-  WireLease,
-  WireTicket,
-};
+export type { ClientPush, WireLease, WireTicket };
+
+/** What was to be watched and does not exist. Over HTTP nothing is watched. */
+export interface WatchAnswer {
+  readonly missing?: readonly string[];
+}
 
 /** The calls of the client protocol, each with what a good answer carries. */
 interface Answers {
@@ -42,7 +34,7 @@ interface Answers {
   release: WireLease;
   'ticket.get': WireTicket;
   'ticket.cancel': WireTicket;
-  watch: unknown;
+  watch: WatchAnswer;
   auth: unknown;
 }
 type WithoutId<C> = C extends unknown ? Omit<C, 'id'> : never;

@@ -53,7 +53,17 @@ export class Leases {
 
   /** Asks the pool to tell of these; what has happened to them already is told at once. */
   watch(leases: readonly HeldLease[]): void {
-    for (const call of watchCalls(leases)) this.#session.call(call).catch(() => {});
+    for (const call of watchCalls(leases)) {
+      this.#session.call(call).then(
+        ({ missing = [] }) => this.missing(missing),
+        () => {},
+      );
+    }
+  }
+
+  /** The pool knows nothing of these any more. */
+  missing(ids: readonly string[]): void {
+    for (const id of ids) this.#live.get(id)?.forgotten();
   }
 
   /** The calls with which a new connection takes up what the old one followed. */

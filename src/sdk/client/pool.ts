@@ -35,6 +35,10 @@ export class ConnectedPool implements Pool {
     this.#session = new Session(url, options, {
       watching: () => [...this.#leases.watching(), ...this.#tickets.watching()],
       push: (push) => this.#take(push),
+      missing: (ids) => {
+        this.#leases.missing(ids);
+        for (const id of ids) this.#tickets.ended(id);
+      },
       up: () => {
         this.#leases.up();
         this.#tickets.up();

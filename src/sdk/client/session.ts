@@ -11,7 +11,7 @@ import type { RemudaError } from '../errors.ts';
 import { closedError, makeError, problemError } from '../make-error.ts';
 import { Backoff } from '../net/backoff.ts';
 import { raced, sleep } from '../net/wait.ts';
-import type { AnswerOf, Call, ClientPush } from '../wire.ts';
+import type { AnswerOf, Call, ClientPush, WatchAnswer } from '../wire.ts';
 import { HttpLink } from './http-link.ts';
 import type { Link, LinkListener } from './link.ts';
 import { SocketLink } from './socket-link.ts';
@@ -21,7 +21,9 @@ export interface SessionListener {
   /** Calls that make a new connection know what this client follows. */
   watching(): Call[];
   push(push: ClientPush): void;
-  /** A link is up; `kind` says which. */
+  /** Leases and tickets that were to be followed and that the pool knows nothing of. */
+  missing(ids: readonly string[]): void;
+  /** A link is up. */
   up(): void;
 }
 
@@ -67,7 +69,7 @@ export class Session {
   readonly #listener: SessionListener;
   readonly #waiting = new Map<number, Waiting>();
   /** Answers that a link waits for before it counts as up. */
-  readonly #hellos = new Map<number, (error: RemudaError | null) => void>();
+  readonly #hellos = new Map<number, (error: RemudaError | null, body: unknown) => void>();
   readonly #end = new AbortController();
   readonly #backoff = new Backoff();
   readonly #retryForMs: number;
@@ -213,7 +215,7 @@ export class Session {
     const hello = this.#hellos.get(id);
     if (hello) {
       this.#hellos.delete(id);
-      hello(error);
+      hello(error, body);
       return;
     }
     const waiting = this.#waiting.get(id);
@@ -346,12 +348,17 @@ export class Session {
   /** The first calls of a link. It is up when they are answered, and not before. */
   async #greet(link: Link, calls: readonly Call[], down: Promise<RemudaError>): Promise<void> {
     const ids: number[] = [];
+    const missing: string[] = [];
     const over = new AbortController();
     const answers = calls.map((call) => {
       const id = ++this.#lastId;
       ids.push(id);
       return new Promise<void>((resolve, reject) => {
-        this.#hellos.set(id, (error) => (error === null ? resolve() : reject(error)));
+        this.#hellos.set(id, (error, body) => {
+          if (error !== null) return reject(error);
+          if (call.call === 'watch') missing.push(...((body as WatchAnswer).missing ?? []));
+          resolve();
+        });
         link.send(id, call);
       });
     });
@@ -365,6 +372,7 @@ export class Session {
     for (const promise of [late, lost, all]) promise.catch(() => {});
     try {
       await raced(Promise.race([all, late, lost]), this.#end.signal);
+      if (missing.length > 0) this.#listener.missing(missing);
     } catch (error) {
       link.close();
       throw error;

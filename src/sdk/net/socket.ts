@@ -8,6 +8,7 @@ export interface SocketEvent {
   readonly data?: unknown;
   readonly code?: number;
   readonly reason?: string;
+  readonly message?: string;
 }
 
 /** What is needed of a WebSocket: the global one of Node 22, Bun, Deno and browsers, or another. */
@@ -54,7 +55,7 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
     signal.throwIfAborted();
     const Class = options.webSocket ?? (globalThis.WebSocket as WebSocketClass | undefined);
     if (Class === undefined) {
-      throw makeError('CONNECTION', 'This runtime has no WebSocket; pass one as `webSocket`.');
+      throw makeError('INVALID_REQUEST', 'This runtime has no WebSocket; pass one as `webSocket`.');
     }
     const ws = new Class(url, protocol);
     let state: 'opening' | 'open' | 'over' = 'opening';
@@ -97,10 +98,14 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
     ws.addEventListener('message', ({ data }) => {
       if (state === 'open' && typeof data === 'string') listener.message(data);
     });
-    // The close that follows says as much, and more; some runtimes give only one of the two.
-    ws.addEventListener('error', () => setTimeout(() => fail('connection error', 1006), 50));
+    let trouble = '';
+    ws.addEventListener('error', ({ message }) => {
+      trouble = message || 'connection error';
+      // A close follows and may say more, but not in every runtime.
+      setTimeout(() => fail(trouble, 1006), 50);
+    });
     ws.addEventListener('close', ({ code = 1006, reason }) => {
-      fail(reason || `closed with ${code}`, code);
+      fail(reason || trouble || `closed with ${code}`, code);
     });
   });
 }
@@ -109,10 +114,10 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
 export function poolUrl(url: string | URL, path: string, scheme: 'ws' | 'http'): string {
   const base = URL.canParse(String(url)) ? new URL(url) : null;
   if (base === null || !/^(http|ws)s?:$/.test(base.protocol)) {
-    throw makeError('CONNECTION', `The address of a pool begins with http:// or https://: ${url}`);
+    throw makeError('INVALID_REQUEST', `The address of a pool begins with http:// or https://: ${url}`);
   }
   if (base.username !== '' || base.password !== '') {
-    throw makeError('CONNECTION', 'The address must not hold a password; pass `apiKey`.');
+    throw makeError('INVALID_REQUEST', 'The address must not hold a password; pass `apiKey`.');
   }
   const secure = base.protocol.endsWith('s:') ? 's' : '';
   return `${scheme}${secure}://${base.host}${base.pathname.replace(/\/+$/, '')}${path}`;
