@@ -3,20 +3,28 @@
  * for it. Start it with `node examples/discord-music/agents.ts music_1 music_2 …`.
  */
 import { once } from 'node:events';
+import type { ClientOptions } from 'discord.js';
 import { type MusicRunner, type MusicSession, runMusicAgents } from 'remuda/discord';
 
 export interface AgentsOptions {
   readonly url: string;
   readonly apiKey?: string;
   readonly agentIds: readonly string[];
+  readonly client?: Partial<ClientOptions>;
 }
 
-export function startAgents({ url, apiKey, agentIds }: AgentsOptions): Promise<MusicRunner> {
+export function startAgents({
+  url,
+  apiKey,
+  agentIds,
+  client,
+}: AgentsOptions): Promise<MusicRunner> {
   return runMusicAgents({
     url,
     apiKey,
     bots: agentIds.map((agentId) => ({ agentId })),
     play,
+    client,
     onError: (error, { agentId = 'runner' }) => console.error(`${agentId}: ${error.message}`),
   });
 }

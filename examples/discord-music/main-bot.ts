@@ -4,6 +4,7 @@
  * and its token in `DISCORD_TOKEN`.
  */
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import {
   type ChatInputCommandInteraction,
   Client,
@@ -33,6 +34,7 @@ type Call = ChatInputCommandInteraction<'cached'>;
 const WAIT_SEC = 600;
 /** From the grant until the agent sits in the channel. */
 const JOIN_MS = 30_000;
+const LOOK_MS = 250;
 
 export async function startMainBot(options: MainBotOptions): Promise<Client<true>> {
   const client = new Client({
@@ -88,7 +90,7 @@ class Music {
         onQueued: (ticket) => place.show(ticket),
         signal: stopped.signal,
       });
-      const isPlaying = await hasBegun(lease);
+      const isPlaying = await hasBegun(this.#pool, lease);
       const channel = `<#${String(lease.metadata.channel_id)}>`;
       return isPlaying ? `Playing in ${channel}.` : `No agent could join ${channel}.`;
     } catch (error) {
@@ -135,20 +137,15 @@ class Place {
 }
 
 /** False when the lease has ended before its agent sat in the channel. */
-function hasBegun(lease: Lease): Promise<boolean> {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (lease.state !== 'allocated' || lease.signal.aborted) end(!lease.signal.aborted);
-    };
-    const end = (hasJoined: boolean) => {
-      clearTimeout(timer);
-      for (const stop of stops) stop();
-      resolve(hasJoined);
-    };
-    const timer = setTimeout(() => end(false), JOIN_MS);
-    const stops = [lease.on('state', look), lease.on('lost', look)];
-    look();
-  });
+async function hasBegun(pool: Pool, { leaseId, signal }: Lease): Promise<boolean> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(JOIN_MS)]);
+  while (!patience.aborted) {
+    // The pool tells when a lease is lost or moves; that it has become active is asked for.
+    const { state } = await pool.getLease(leaseId);
+    if (state === 'active' || state === 'idle') return true;
+    await setTimeout(LOOK_MS, undefined, { signal: patience }).catch(() => {});
+  }
+  return false;
 }
 
 function refusal(error: unknown): string {
