@@ -44,7 +44,9 @@ export async function startMainBot(options: MainBotOptions): Promise<Client<true
   const music = new Music(options.pool);
   client.on(Events.InteractionCreate, (interaction) => {
     if (!interaction.isChatInputCommand() || !interaction.inCachedGuild()) return;
-    music.answer(interaction).catch((error: unknown) => console.error(interaction.commandName, error));
+    music
+      .answer(interaction)
+      .catch((error: unknown) => console.error(interaction.commandName, error));
   });
   const ready = once(client, Events.ClientReady);
   await client.login(options.token);
@@ -67,8 +69,11 @@ class Music {
 
   async answer(call: Call): Promise<void> {
     // The pool may take longer than the 3 s that Discord waits for the first word.
-    await call.deferReply({ flags: call.commandName === 'stop' ? MessageFlags.Ephemeral : undefined });
-    const text = call.commandName === 'play' ? await this.#play(call) : await this.#stop(call.guildId);
+    await call.deferReply({
+      flags: call.commandName === 'stop' ? MessageFlags.Ephemeral : undefined,
+    });
+    const text =
+      call.commandName === 'play' ? await this.#play(call) : await this.#stop(call.guildId);
     await call.editReply(text);
   }
 

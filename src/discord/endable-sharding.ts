@@ -50,9 +50,7 @@ export class EndableSharding extends SimpleShardingStrategy {
     });
   }
 
-  override async destroy(
-    ...options: Parameters<SimpleShardingStrategy['destroy']>
-  ): Promise<void> {
+  override async destroy(...options: Parameters<SimpleShardingStrategy['destroy']>): Promise<void> {
     const connections = this.#shards.map(({ connection }) => connection);
     await super.destroy(...options);
     for (const connection of connections) {

@@ -1,5 +1,5 @@
 /** Many bots in one process, on one socket to the pool. */
-import { type AssignedLease, runAgents, type Runner } from '../sdk/agent.ts';
+import { type AssignedLease, type Runner, runAgents } from '../sdk/agent.ts';
 import { makeError } from '../sdk/make-error.ts';
 import { MusicBot } from './music-bot.ts';
 import { serve } from './serve.ts';

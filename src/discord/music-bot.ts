@@ -81,6 +81,11 @@ export class MusicBot {
     return performance.now() < this.#restUntil ? 'the limit of REST calls is reached' : null;
   }
 
+  /** False once it is known that the bot is not in the guild. */
+  mayBeIn(guildId: string): boolean {
+    return this.#login?.wasUp !== true || this.#login.guilds.has(guildId);
+  }
+
   get status(): MusicBotStatus {
     const { agentId, trouble } = this;
     const guilds = this.#login?.guilds.all().size ?? 0;

@@ -83,17 +83,22 @@ export class PoolRecord {
 
   async #call(method: 'GET' | 'PATCH', body?: unknown): Promise<Registered> {
     const { url, apiKey, agentId } = this.#options;
-    const response = await fetch(poolUrl(url, `/v1/agents/${encodeURIComponent(agentId)}`, 'http'), {
-      method,
-      headers: {
-        ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
+    const response = await fetch(
+      poolUrl(url, `/v1/agents/${encodeURIComponent(agentId)}`, 'http'),
+      {
+        method,
+        headers: {
+          ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(TIMEOUT_MS)]),
       },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    });
+    );
     if (response.ok) return (await response.json()) as Registered;
     await response.body?.cancel();
-    throw new Error(`The pool answered ${method} of the agent "${agentId}" with ${response.status}.`);
+    throw new Error(
+      `The pool answered ${method} of the agent "${agentId}" with ${response.status}.`,
+    );
   }
 }

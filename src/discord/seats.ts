@@ -8,9 +8,9 @@
  */
 import {
   Events,
+  GatewayOpcodes,
   type GatewayVoiceServerUpdateDispatchData,
   type GatewayVoiceState,
-  GatewayOpcodes,
   type Guild,
 } from 'discord.js';
 import type { Packet } from './guild-list.ts';
@@ -49,6 +49,8 @@ export class Seats {
     } else if (t === 'VOICE_SERVER_UPDATE') {
       const server = d as GatewayVoiceServerUpdateDispatchData;
       this.#seats.get(server.guild_id)?.takeServer(server);
+      // What was missing to be ready.
+      this.tend();
     }
   }
 

@@ -13,6 +13,8 @@ const JOIN_TIMEOUT_SEC = 8;
 const LEAVE_MS = 5_000;
 /** How long a `play` may take to end once it has been asked to. */
 const PLAY_END_MS = 5_000;
+/** A kick shows first as a disconnect; its second half is waited for. */
+const SETTLE_MS = 300;
 
 export async function serve(
   bot: MusicBot,
@@ -23,6 +25,7 @@ export async function serve(
   const place = placeOf(lease);
   if (typeof place === 'string') return lease.reject(place);
   const { guildId, channelId } = place;
+  if (!bot.mayBeIn(guildId)) return lease.reject(`the bot is not in the guild ${guildId}`);
   const seat = bot.seats.take(guildId, channelId);
   const end = AbortSignal.any([signal, seat.lost]);
   try {
@@ -35,9 +38,12 @@ export async function serve(
     });
   } finally {
     bot.seats.leave(seat);
-    // Before the lease is given back: the pool would give the guild to this bot again.
-    if (seat.lost.aborted) bot.memberships.flush();
     await bot.seats.until(() => bot.seats.isAway(guildId), LEAVE_MS);
+    if (seat.lost.aborted && !signal.aborted) {
+      // Before the lease is given back: the pool would give the guild to this bot again.
+      await bot.seats.until(() => !bot.mayBeIn(guildId), SETTLE_MS);
+      bot.memberships.flush();
+    }
   }
 }
 

@@ -1,11 +1,11 @@
 /** Real agents on a real pool, in the stand-in for Discord. */
 import { afterEach } from 'vitest';
-import { connect, type Pool } from '../../src/sdk/client.ts';
 import {
   type MusicRunner,
   type RunMusicAgentsOptions,
   runMusicAgents,
 } from '../../src/discord/index.ts';
+import { connect, type Pool } from '../../src/sdk/client.ts';
 import { sealerFrom } from '../../src/server/seal.ts';
 import { start, type TestServer } from '../server/support.ts';
 import type { DiscordStandIn } from './stand-in/discord-stand-in.ts';
@@ -29,10 +29,13 @@ export function onEnd(end: () => Promise<void>): void {
   ends.push(end);
 }
 
-export async function startPool(flags: { [name: string]: string } = {}): Promise<TestServer> {
+export async function startPool(
+  flags: { [name: string]: string } = {},
+  log?: (line: string) => void,
+): Promise<TestServer> {
   const key = sealerFrom('0'.repeat(64));
   const sealer = key.ok && key.sealer ? key.sealer : undefined;
-  const server = await start({ flags: { ...FLAGS, ...flags }, sealer });
+  const server = await start({ flags: { ...FLAGS, ...flags }, sealer, log });
   ends.push(() => server.stop());
   return server;
 }

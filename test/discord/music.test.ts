@@ -204,7 +204,8 @@ describe('twenty bots and sixty guilds', () => {
     const waiting = scene.plays.filter((call) => finals(call).length === 0);
     expect(waiting.length).toBeGreaterThan(0);
     await until(
-      () => waiting.some(({ answers }) => String(answers.at(-1)?.message.content).includes('queue')),
+      () =>
+        waiting.some(({ answers }) => String(answers.at(-1)?.message.content).includes('queue')),
       'somebody is told of the queue',
     );
     await scene.serveAll();
@@ -245,7 +246,10 @@ describe('twenty bots and sixty guilds', () => {
 
     // Some do not want to wait any longer.
     for (let number = 20; number < 50; number++) scene.play(number);
-    await until(async () => (await server.call('GET', '/v1/stats')).json.queue.length > 5, 'a queue');
+    await until(
+      async () => (await server.call('GET', '/v1/stats')).json.queue.length > 5,
+      'a queue',
+    );
     await Promise.all([46, 47, 48, 49].map((number) => scene.stop(number)));
     await scene.serveAll();
     await scene.drained();
@@ -266,11 +270,8 @@ function isMember(
   guildId: string,
   expected: boolean,
 ): Promise<void> {
-  return until(
-    async () => {
-      const { json } = await server.call('GET', `/v1/agents/${agentId}`);
-      return json.memberships.includes(guildId) === expected;
-    },
-    `membership of ${agentId} is ${expected}`,
-  );
+  return until(async () => {
+    const { json } = await server.call('GET', `/v1/agents/${agentId}`);
+    return json.memberships.includes(guildId) === expected;
+  }, `membership of ${agentId} is ${expected}`);
 }
