@@ -114,7 +114,10 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
 export function poolUrl(url: string | URL, path: string, scheme: 'ws' | 'http'): string {
   const base = URL.canParse(String(url)) ? new URL(url) : null;
   if (base === null || !/^(http|ws)s?:$/.test(base.protocol)) {
-    throw makeError('INVALID_REQUEST', `The address of a pool begins with http:// or https://: ${url}`);
+    throw makeError(
+      'INVALID_REQUEST',
+      `The address of a pool begins with http:// or https://: ${url}`,
+    );
   }
   if (base.username !== '' || base.password !== '') {
     throw makeError('INVALID_REQUEST', 'The address must not hold a password; pass `apiKey`.');
