@@ -52,7 +52,7 @@ const read = async (server: TestServer, id: string) =>
 const agent = async (server: TestServer, id: string) =>
   (await server.call('GET', `/v1/agents/${id}`)).json;
 const logged = (...lines: string[]) =>
-  vi.waitFor(() => expect(log).toEqual(lines), { timeout: 8_000 });
+  vi.waitFor(() => expect(log).toEqual(lines), { timeout: 20_000 });
 
 describe('a runner', () => {
   test('registers its agents, serves, and lets go', async () => {

@@ -57,7 +57,7 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
     if (Class === undefined) {
       throw makeError('INVALID_REQUEST', 'This runtime has no WebSocket; pass one as `webSocket`.');
     }
-    const ws = new Class(url, protocol);
+    const ws = construct(Class, url, protocol);
     let state: 'opening' | 'open' | 'over' = 'opening';
     const timer = setTimeout(() => fail(`no answer in ${timeoutMs / 1_000} s`), timeoutMs);
     const abort = () => fail('aborted');
@@ -108,6 +108,16 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
       fail(reason || trouble || `closed with ${code}`, code);
     });
   });
+}
+
+/** Some runtimes refuse an address by throwing, such as a port that browsers keep from web pages. */
+function construct(Class: WebSocketClass, url: string, protocol: string): WebSocketLike {
+  try {
+    return new Class(url, protocol);
+  } catch (cause) {
+    const detail = `No socket can be opened to ${url} (${(cause as Error).message}).`;
+    throw makeError('CONNECTION', detail, { cause });
+  }
 }
 
 /** The address of a socket of the pool. Throws for one that is not a pool's. */
