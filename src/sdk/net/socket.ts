@@ -100,12 +100,13 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
     });
     let trouble = '';
     ws.addEventListener('error', ({ message }) => {
-      trouble = message || 'connection error';
+      trouble = message ? message : 'connection error';
       // A close follows and may say more, but not in every runtime.
       setTimeout(() => fail(trouble, 1006), 50);
     });
     ws.addEventListener('close', ({ code = 1006, reason }) => {
-      fail(reason || trouble || `closed with ${code}`, code);
+      const said = [reason, trouble].find((text) => text !== undefined && text !== '');
+      fail(said ?? `closed with ${code}`, code);
     });
   });
 }
