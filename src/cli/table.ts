@@ -43,6 +43,6 @@ function fitted(text: string, columns: number): string {
 const lengthOf = (text: string): number => [...text].length;
 
 /** What comes from a pool must not be able to steer the terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, '\uFFFD');
 }

@@ -43,7 +43,7 @@ type Sample = Partial<SpecializationSample>;
 function research(agents: AgentSample[], more: Sample = {}): SpecializationSample {
   return {
     ...{ name: 'research', min: 1, max: 5, lastUpAt: -Infinity, lastDownAt: -Infinity },
-    ...{ agents, startable: 50, blocked: null, wanted: 0, ...more },
+    ...{ agents, startable: 50, blocked: null, wanted: 0, utilization: 0, ...more },
   };
 }
 
@@ -402,6 +402,15 @@ describe('requests that wait', () => {
     expect(told(running(0.5), { wanted: 7 }, { ...pressed, utilization: 0.9 })).toEqual(between);
     expect(told(running(0.5), { wanted: 7 }, { ...pressed, queued: 0 })).toEqual(between);
     expect(told(running(0.5), { wanted: 0 }, pressed)).toEqual(between);
+  });
+
+  test('also where only its own agents are taken and others are free', () => {
+    const calm = { utilization: 0.4, queued: 2 };
+    expect(told(running(0.5), { wanted: 2, utilization: 1 }, calm)).toEqual([
+      'scale_up Utilization high: 1.00 > 0.90, 2 waiting',
+      'scale_up Utilization high: 1.00 > 0.90, 2 waiting',
+    ]);
+    expect(told(running(0.5), { wanted: 2, utilization: 0.9 }, calm)).toHaveLength(1);
   });
 
   test('several specializations share what the queue lacks', () => {

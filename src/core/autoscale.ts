@@ -48,6 +48,8 @@ export interface SpecializationSample {
   readonly blocked: string | null;
   /** Agents of it that the requests in the queue could use. */
   readonly wanted: number;
+  /** Used ÷ slots of its own agents, as `utilization` of the input is that of the whole pool. */
+  readonly utilization: number;
 }
 
 export interface ScalingInput {
@@ -110,8 +112,9 @@ export function decideScaling(input: ScalingInput): ScalingDecision {
 
 /** Returns what there is to say if nothing has been done; null where an obstacle says it. */
 function followDemand(plan: Plan, input: ScalingInput, coming: Coming): string | null {
-  const { policy, utilization, queued } = input;
+  const { policy, queued } = input;
   const { max, wanted } = plan.sample;
+  const utilization = Math.max(input.utilization, plan.sample.utilization);
   if (plan.count < plan.min) return null;
   if (plan.count > max) return plan.shrink(`Above maximum: ${plan.count} > ${max}`, input);
 

@@ -308,6 +308,7 @@ function sampleKinds(state: PoolState, command: CheckFleetCommand): Kind[] {
         startable: spec.ports.length,
         blocked: spec.blocked,
         wanted: wantedOf(state, spec),
+        utilization: state.utilization(spec.name),
       },
       lost: [],
       ports: spec.ports.toReversed(),

@@ -16,6 +16,7 @@ import type {
   ReportCommand,
 } from './command.ts';
 import { type Context, Context as PoolContext, refuse } from './context.ts';
+import { demandOf } from './demand.ts';
 import { dump, type PoolDump, restore } from './dump.ts';
 import type { Event } from './event.ts';
 import { agentHeard, agentLost, agentStarting, checkFleet, startFailed } from './fleet.ts';
@@ -42,6 +43,7 @@ import type {
   Page,
   PoolQueries,
   PoolStats,
+  SpecializationDemand,
   TenantView,
 } from './queries.ts';
 import { leasesOfAgents, pageOfAgents, pageOfLeases, poolStats, tenantView } from './read.ts';
@@ -183,6 +185,10 @@ export class Pool implements PoolQueries {
 
   stats(): PoolStats {
     return poolStats(this.#context);
+  }
+
+  demand(): readonly SpecializationDemand[] {
+    return demandOf(this.state);
   }
 
   fleetAgents(): readonly FleetAgent[] {

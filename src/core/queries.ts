@@ -50,6 +50,11 @@ export interface PoolStats {
         readonly total: number;
         readonly slots: number;
         readonly usedSlots: number;
+        /** These four are all of them: `lost` are offline or unhealthy, `running` everybody else. */
+        readonly starting: number;
+        readonly running: number;
+        readonly draining: number;
+        readonly lost: number;
       };
     };
   };
@@ -84,6 +89,18 @@ export interface PoolStats {
   };
 }
 
+/** What a specialization has, and what waits for it. */
+export interface SpecializationDemand {
+  readonly name: string;
+  readonly agents: number;
+  readonly slots: number;
+  readonly usedSlots: number;
+  /** Requests in the queue that its agents could serve. Others may be able to serve them as well. */
+  readonly requests: number;
+  /** Agents that these ask for. */
+  readonly wanted: number;
+}
+
 /** An agent whose process this pool starts and stops. */
 export interface FleetAgent {
   readonly agentId: string;
@@ -104,6 +121,8 @@ export interface FleetView {
   /** Those that have, or ever had, agents. */
   readonly specializations: readonly {
     readonly name: string;
+    /** Of all its agents, those that are started from here. */
+    readonly managed: number;
     readonly starting: number;
     readonly running: number;
     readonly draining: number;
@@ -127,6 +146,7 @@ export interface PoolQueries {
   /** null for a tenant that the pool knows nothing of. */
   tenant(id: string): TenantView | null;
   stats(): PoolStats;
+  demand(): readonly SpecializationDemand[];
   fleetAgents(): readonly FleetAgent[];
   fleet(): FleetView;
   /** What the autoscaler did last, the newest first, at most 10,000. */

@@ -36,6 +36,7 @@ export function fleetView(state: PoolState): FleetView {
     const kind = byProfile[agents.profile(agent).id];
     const phase = phaseOfSample(state, agent);
     kind[phase]++;
+    if (agents.isManaged(agent)) kind.managed++;
     if (phase === 'running') kind.load += agents.load(agent);
     if (agents.health(agent) === 0) unhealthy++;
   }
@@ -53,6 +54,7 @@ export function fleetView(state: PoolState): FleetView {
 }
 
 interface Kind {
+  managed: number;
   starting: number;
   running: number;
   draining: number;
@@ -62,5 +64,5 @@ interface Kind {
 }
 
 function newKind(): Kind {
-  return { starting: 0, running: 0, draining: 0, lost: 0, load: 0 };
+  return { managed: 0, starting: 0, running: 0, draining: 0, lost: 0, load: 0 };
 }

@@ -2,7 +2,7 @@
 import type { Context } from './context.ts';
 import { RELEASED } from './leases.ts';
 import type { AgentView, LeaseView, TicketView } from './outcome.ts';
-import { DRAINING, LEASED, OFFLINE, STARTING } from './profiles.ts';
+import { DRAINING, LEASED, OFFLINE, READY, STARTING, UNHEALTHY } from './profiles.ts';
 import type { AgentQuery, LeaseQuery, Page, PoolStats, TenantView } from './queries.ts';
 import { NONE } from './rows.ts';
 import type { PoolState } from './state.ts';
@@ -117,7 +117,7 @@ export function poolStats({ state, counters }: Context): PoolStats {
   const { agents, leases, profiles, queue, tenants } = state;
   const byPhase = zeros(PHASES);
   // A map: names are the users' and may be those of an object's own properties.
-  const bySpecialization = new Map<string, { total: number; slots: number; usedSlots: number }>();
+  const bySpecialization = new Map<string, SpecializationFigures>();
   for (const profile of profiles.all) {
     if (profile.agents === 0) continue;
     byPhase.offline += profile.counts[OFFLINE];
@@ -128,10 +128,18 @@ export function poolStats({ state, counters }: Context): PoolStats {
       total: 0,
       slots: 0,
       usedSlots: 0,
+      starting: 0,
+      running: 0,
+      draining: 0,
+      lost: 0,
     };
     own.total += profile.agents;
     own.slots += profile.slots;
     own.usedSlots += profile.usedSlots;
+    own.starting += profile.counts[STARTING];
+    own.running += profile.counts[LEASED] + profile.counts[READY];
+    own.draining += profile.counts[DRAINING];
+    own.lost += profile.counts[OFFLINE] + profile.counts[UNHEALTHY];
     bySpecialization.set(profile.specialization, own);
   }
   byPhase.available =
@@ -169,6 +177,9 @@ export function poolStats({ state, counters }: Context): PoolStats {
     counters: { ...counters },
   };
 }
+
+type Figures = PoolStats['agents']['bySpecialization'][string];
+type SpecializationFigures = { -readonly [K in keyof Figures]: Figures[K] };
 
 function countHealth({ agents }: PoolState): Record<Health, number> {
   const byHealth = zeros(HEALTHS);

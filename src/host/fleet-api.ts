@@ -27,12 +27,31 @@ export type FleetKindStatus = FleetView['specializations'][number] & {
     readonly last: number;
     readonly used: number;
   } | null;
+  /** Why agents that are wanted cannot be started now, in words; null when nothing is in the way. */
+  readonly blocked: string | null;
   /** Until the next one may be started or removed, ms; 0 = at once. */
   readonly upCooldownMs: number;
   readonly downCooldownMs: number;
 };
 
+/** What can be said of the fleet without looking at its agents. */
+export interface FleetBrief {
+  /** Whether the autoscaler acts. */
+  readonly enabled: boolean;
+  /** What can be started from here. */
+  readonly kinds: readonly {
+    readonly name: string;
+    readonly max: number;
+    /** Its agents that are started from here. */
+    readonly managed: number;
+    /** Why none can be started, now and for a while; null when nothing is in the way. */
+    readonly blocked: string | null;
+  }[];
+}
+
 export interface FleetControl {
+  /** Null while the pool is starting. */
+  brief(): FleetBrief | null;
   /** One check now. Checks never run beside each other. Rejects with NotReadyError. */
   check(): Promise<FleetCheck>;
   /** Durable once resolved. */

@@ -1,99 +1,70 @@
 /**
  * Makes true what the pool has decided about the agents that it starts by itself. Who is to run is
  * in the journal: each registered managed agent has a process, and nobody else has. The fleet
- * follows the committed events, starts and stops processes accordingly, and tells the pool what
- * became of them. After a crash it begins by comparing the two.
+ * follows the committed events and has processes started and stopped accordingly
+ * (fleet-processes.ts). After a crash it begins by comparing the two.
  *
  * Checks (heartbeats, load, replacements) run one at a time, by the clock or by hand.
  */
-import type { ScalingPolicy } from '../core/autoscale.ts';
 import type { Command, FleetKind } from '../core/command.ts';
 import type { Event } from '../core/event.ts';
 import { specOf } from '../core/fleet.ts';
-import type { OutcomeOf } from '../core/outcome.ts';
+import type { FleetOutcome, OutcomeOf } from '../core/outcome.ts';
 import type { FleetAgent } from '../core/queries.ts';
 import type { ScalingRecord } from '../core/scaling.ts';
-import type { FleetCheck, FleetControl, FleetKindStatus, FleetStatus } from './fleet-api.ts';
-import type { HostLog } from './host.ts';
-import { NotReadyError, type PoolHost } from './host-api.ts';
-import type { Clock } from './ports.ts';
-import type { AgentExit, Provisioner } from './provisioner.ts';
-import { SHORT_LIFE_MS, StartBackoff } from './start-backoff.ts';
+import type { FleetBrief, FleetCheck, FleetControl, FleetStatus } from './fleet-api.ts';
+import { type FleetKindOptions, type FleetOptions, SLOTS } from './fleet-options.ts';
+import { FleetProcesses } from './fleet-processes.ts';
+import { fleetStatus } from './fleet-status.ts';
+import { NotReadyError } from './host-api.ts';
+import { StartBackoff } from './start-backoff.ts';
 
-/** One kind of agent that can be started here. */
-export interface FleetKindOptions {
-  readonly name: string;
-  readonly agentName: string;
-  readonly tools: readonly string[];
-  readonly command: readonly string[];
-  readonly min: number;
-  readonly max: number;
-  /** The protected agent that always runs, or null. */
-  readonly coreAgent: string | null;
-  /** First and last port; null = none may be used. */
-  readonly ports: readonly [number, number] | null;
-}
-
-export interface FleetOptions {
-  readonly host: PoolHost;
-  /** Null: no agents are started from here; heartbeats are checked all the same. */
-  readonly provisioner: Provisioner | null;
-  readonly clock: Clock;
-  readonly log: HostLog;
-  /** For what the autoscaler does. */
-  readonly scalingLog: HostLog;
-  readonly kinds: readonly FleetKindOptions[];
-  readonly policy: ScalingPolicy;
-  /** Unless somebody has used the switch. */
-  readonly enabled: boolean;
-  readonly checkIntervalMs: number;
-  /** An agent that is not heard of within this has failed to start. */
-  readonly startDeadlineMs: number;
-  /** False where the host counts misses of heartbeats by itself. */
-  readonly countsMisses: boolean;
-}
-
-/** Agents of a kind serve one tenant each. */
-const SLOTS = 1;
 /** How long to wait before telling a pool that is not ready once more. */
 const RETRY_MS = 500;
-
-interface Member {
-  readonly agentId: string;
-  readonly kind: FleetKindOptions;
-  readonly port: number;
-  /** What is done with its process, one after the other. */
-  work: Promise<void>;
-  isUp: boolean;
-  cancelDeadline: () => void;
-}
+/** The autoscaler's word for it. */
+const PORTS_EXHAUSTED = 'ports exhausted';
 
 export class Fleet implements FleetControl {
   readonly #options: FleetOptions;
   readonly #kinds: ReadonlyMap<string, FleetKindOptions>;
-  readonly #members = new Map<string, Member>();
-  readonly #backoff = new StartBackoff();
+  readonly #backoff: StartBackoff;
+  readonly #processes: FleetProcesses;
+  /** Kinds that wanted a port at their last check, or at the start, and found none. */
+  readonly #portless = new Map<string, string>();
+  /** Kinds whose core agent could not be registered yet for want of a port. */
+  readonly #coreless = new Set<FleetKindOptions>();
+  /** Null until somebody has used the switch. */
+  #switched: boolean | null = null;
   /** The check that runs, or the last one; the next begins when it has ended. */
   #checking: Promise<unknown> = Promise.resolve();
   #cancelTimer: () => void = () => {};
-  readonly #cancelRetries = new Set<() => void>();
   #unsubscribe: () => void = () => {};
   #isClosing = false;
 
   constructor(options: FleetOptions) {
     this.#options = options;
     this.#kinds = new Map(options.kinds.map((kind) => [kind.name, kind]));
+    this.#backoff = new StartBackoff(options.startDeadlineMs);
+    this.#processes = new FleetProcesses({
+      ...options,
+      backoff: this.#backoff,
+      tell: (report) => this.#tell(report),
+      replace: () => this.#replace(),
+    });
   }
 
   /** Compares the journal with the processes that are there, and begins to watch. */
   async start(): Promise<void> {
     const { host, provisioner, log } = this.#options;
-    const registered = await host.read((pool) => pool.fleetAgents());
+    const { registered, switched } = await host.read((pool) => ({
+      registered: pool.fleetAgents(),
+      switched: pool.fleet().enabled,
+    }));
+    this.#switched = switched;
     const byId = new Map(registered.map((agent) => [agent.agentId, agent]));
     this.#unsubscribe = host.onCommitted((events) => {
       for (const { event } of events) this.#follow(event);
     });
-    provisioner?.onExit((exit) => void this.#exited(exit));
     const adopted = new Set<string>();
     if (provisioner !== null) {
       const found = await provisioner.adopt(({ agentId, specialization, port }) => {
@@ -104,7 +75,11 @@ export class Fleet implements FleetControl {
       if (found.length > 0) log.info({ agents: [...adopted] }, 'Adopted running agents');
     }
     for (const agent of registered) await this.#resume(agent, adopted.has(agent.agentId));
-    await this.#startCoreAgents(byId);
+    for (const kind of provisioner === null ? [] : this.#options.kinds) {
+      if (kind.coreAgent !== null && !byId.has(kind.coreAgent)) {
+        await this.#startCoreAgent(kind, kind.coreAgent, (command) => this.#tell(command));
+      }
+    }
     this.#planCheck();
   }
 
@@ -126,42 +101,26 @@ export class Fleet implements FleetControl {
   }
 
   async status(): Promise<FleetStatus> {
-    const { host, clock, policy, provisioner, enabled, kinds } = this.#options;
-    const { view, agents } = await host.read((pool) => ({
-      view: pool.fleet(),
-      agents: pool.fleetAgents(),
-    }));
+    const view = await this.#options.host.read((pool) => pool.fleet());
+    return fleetStatus(view, this.#options, (kind, now) => this.#blocked(kind, now));
+  }
+
+  brief(): FleetBrief {
+    const { provisioner, kinds, clock, enabled } = this.#options;
+    if (provisioner === null) return { enabled: false, kinds: [] };
     const now = clock.now();
-    const left = (at: number | null, cooldown: number) =>
-      at === null ? 0 : Math.max(0, at + cooldown - now);
-    const known = new Map(view.specializations.map((each) => [each.name, each]));
-    const names = new Set([...kinds.map(({ name }) => name), ...known.keys()]);
-    const specializations = [...names].map((name): FleetKindStatus => {
-      const kind = provisioner === null ? undefined : this.#kinds.get(name);
-      const own = known.get(name) ?? { ...NO_AGENTS, name };
-      return {
-        ...own,
-        limits: kind === undefined ? null : { min: kind.min, max: kind.max },
-        ports:
-          kind === undefined || kind.ports === null
-            ? null
-            : {
-                first: kind.ports[0],
-                last: kind.ports[1],
-                used: agents.filter(({ specialization }) => specialization === name).length,
-              },
-        upCooldownMs: left(own.lastUpAt, policy.scaleUpCooldownMs),
-        downCooldownMs: Math.max(
-          left(own.lastUpAt, policy.scaleDownCooldownMs),
-          left(own.lastDownAt, policy.scaleDownCooldownMs),
-        ),
-      };
-    });
     return {
-      enabled: provisioner !== null && (view.enabled ?? enabled),
-      unhealthy: view.unhealthy,
-      recorded: view.recorded,
-      specializations,
+      enabled: this.#switched ?? enabled,
+      kinds: kinds.map((kind) => ({
+        name: kind.name,
+        max: kind.max,
+        managed: this.#processes.count(kind.name),
+        // Short waits come and go: they are nothing that a person should be woken for.
+        blocked:
+          this.#portless.has(kind.name) || this.#backoff.isQuarantined(kind.name, now)
+            ? this.#blocked(kind, now)
+            : null,
+      })),
     };
   }
 
@@ -170,34 +129,35 @@ export class Fleet implements FleetControl {
     this.#isClosing = true;
     this.#unsubscribe();
     this.#cancelTimer();
-    for (const cancel of this.#cancelRetries) cancel();
-    for (const { cancelDeadline } of this.#members.values()) cancelDeadline();
+    this.#processes.stopTrying();
     await this.#checking.catch(() => {});
-    await Promise.all([...this.#members.values()].map(({ work }) => work));
-    await this.#options.provisioner?.close();
+    await this.#processes.close();
+  }
+
+  /** Why agents of this kind that are wanted are not started now, or null. */
+  #blocked({ name }: FleetKindOptions, now: number): string | null {
+    return this.#backoff.obstacle(name, now) ?? this.#portless.get(name) ?? null;
   }
 
   #follow(event: Event): void {
     switch (event.type) {
-      case 'agent_registered':
-        if (event.managed === true) {
-          this.#launch(event.agent, event.specialization, Number(event.labels.port));
-        }
-        return;
-      case 'agent_starting': {
-        const member = this.#members.get(event.agent);
-        if (member !== undefined) this.#run(member);
+      case 'agent_registered': {
+        const kind = this.#kinds.get(event.specialization);
+        if (event.managed !== true || kind === undefined) return;
+        this.#processes.launch(event.agent, kind, Number(event.labels.port));
         return;
       }
-      case 'agent_started': {
-        const member = this.#members.get(event.agent);
-        if (member === undefined) return;
-        member.isUp = true;
-        member.cancelDeadline();
+      case 'agent_starting':
+        this.#processes.restart(event.agent);
         return;
-      }
+      case 'agent_started':
+        this.#processes.isUp(event.agent);
+        return;
       case 'agent_retired':
-        this.#end(event.agent);
+        this.#processes.end(event.agent);
+        return;
+      case 'scaling_switched':
+        this.#switched = event.enabled;
         return;
       case 'scaling_recorded': {
         const { kind, specialization, agent, reason, replaces } = event;
@@ -214,148 +174,59 @@ export class Fleet implements FleetControl {
 
   /** A managed agent of an earlier life of the pool. */
   async #resume(agent: FleetAgent, isAdopted: boolean): Promise<void> {
-    const { agentId, specialization, port, isStarting, isRetiring } = agent;
+    const { agentId, specialization, isStarting, isRetiring } = agent;
     const kind = this.#kinds.get(specialization);
     if (this.#options.provisioner === null || kind === undefined || (isRetiring && !isAdopted)) {
-      if (isAdopted) this.#members.set(agentId, this.#member(agentId, kind ?? UNKNOWN, port));
+      if (isAdopted) this.#processes.adopt({ ...agent, isStarting: false }, kind ?? UNKNOWN);
       await this.#tell({ type: 'retire_agent', agent: agentId, force: !isAdopted });
       return;
     }
-    const member = this.#member(agentId, kind, port);
-    this.#members.set(agentId, member);
     if (isAdopted) {
-      member.isUp = !isStarting;
-      if (isStarting) this.#await(member);
-    } else if (isStarting) this.#run(member);
+      this.#processes.adopt(agent, kind);
+      return;
+    }
+    this.#processes.expect(agent, kind);
+    if (isStarting) this.#processes.restart(agentId);
     else await this.#tell({ type: 'agent_starting', agent: agentId });
   }
 
-  async #startCoreAgents(there: ReadonlyMap<string, FleetAgent>): Promise<void> {
-    if (this.#options.provisioner === null) return;
-    const missing = this.#options.kinds.filter(
-      ({ coreAgent }) => coreAgent !== null && !there.has(coreAgent),
-    );
-    for (const kind of missing) {
-      const agentId = kind.coreAgent as string;
-      const [port] = await this.#freePorts(kind, 1);
-      if (port === undefined) {
-        const range =
-          kind.ports === null ? 'has no port range' : `has no free port in ${kind.ports.join('–')}`;
-        this.#options.log.error(
-          { agent: agentId },
-          `${agentId} cannot be started: ${kind.name} ${range}`,
-        );
-        continue;
-      }
-      const spec = specOf(
-        { name: kind.name, tools: kind.tools, slots: SLOTS },
-        agentId,
-        port,
-        true,
-      );
-      const outcome = await this.#tell({ type: 'register', agents: [spec] });
-      if (outcome?.outcome !== 'refused') continue;
-      const { detail } = outcome;
-      this.#options.log.error(
-        { agent: agentId },
-        `${agentId} cannot be started from here: ${detail}`,
-      );
-    }
-  }
-
-  #launch(agentId: string, specialization: string, port: number): void {
-    const kind = this.#kinds.get(specialization);
-    if (kind === undefined || this.#members.has(agentId)) return;
-    const member = this.#member(agentId, kind, port);
-    this.#members.set(agentId, member);
-    this.#run(member);
-  }
-
-  #member(agentId: string, kind: FleetKindOptions, port: number): Member {
-    const nothing = () => {};
-    return { agentId, kind, port, work: Promise.resolve(), isUp: false, cancelDeadline: nothing };
-  }
-
-  /** Starts a process for it, after whatever was there before has gone. */
-  #run(member: Member): void {
-    const { provisioner } = this.#options;
-    if (provisioner === null) return;
-    const { agentId, port, kind } = member;
-    member.isUp = false;
-    member.cancelDeadline();
-    this.#do(member, async () => {
-      if (this.#isClosing || this.#members.get(agentId) !== member) return;
-      try {
-        await provisioner.stop(agentId);
-        await provisioner.start({
-          agentId,
-          specialization: kind.name,
-          port,
-          command: kind.command,
-        });
-      } catch (error) {
-        await this.#startFailed(member, (error as Error).message);
-        return;
-      }
-      if (!member.isUp) this.#await(member);
-    });
-  }
-
-  /** Gives up on it unless it is heard of in time. */
-  #await(member: Member): void {
-    const { clock, provisioner, startDeadlineMs } = this.#options;
-    member.cancelDeadline = clock.wakeAt(clock.now() + startDeadlineMs, () => {
-      if (member.isUp || this.#isClosing) return;
-      this.#do(member, async () => {
-        if (member.isUp || this.#members.get(member.agentId) !== member) return;
-        await provisioner?.stop(member.agentId).catch(() => {});
-        const seconds = Math.round(startDeadlineMs / 1_000);
-        await this.#startFailed(member, `Not heard of within ${seconds} s of its start`);
-      });
-    });
-  }
-
-  async #startFailed(member: Member, because: string): Promise<void> {
-    const { agentId, kind } = member;
-    member.cancelDeadline();
-    this.#retryAt(this.#backoff.fail(kind.name, this.#options.clock.now()));
-    await this.#tell({ type: 'start_failed', agent: agentId, because });
-  }
-
-  async #exited({ agentId, how, livedMs, asked }: AgentExit): Promise<void> {
-    const member = this.#members.get(agentId);
-    if (asked || this.#isClosing || member === undefined) return;
-    const { clock, log } = this.#options;
-    log.warn({ agent: agentId, how, livedMs }, `${agentId} ended by itself: ${how}`);
-    if (!member.isUp) {
-      await this.#startFailed(member, `Exited before it was heard of: ${how}`);
+  async #startCoreAgent(
+    kind: FleetKindOptions,
+    agentId: string,
+    tell: (command: RegisterCommand) => Promise<OutcomeOf<RegisterCommand> | null>,
+  ): Promise<void> {
+    const { log } = this.#options;
+    const [port] = await this.#freePorts(kind, 1);
+    if (port === undefined) {
+      this.#coreless.add(kind);
+      this.#notePorts(kind, kind.ports === null ? 'no port range' : PORTS_EXHAUSTED);
       return;
     }
-    member.isUp = false;
-    if (livedMs < SHORT_LIFE_MS) this.#retryAt(this.#backoff.fail(member.kind.name, clock.now()));
-    await this.#tell({ type: 'agent_lost', agent: agentId, because: `Process exited: ${how}` });
-    await this.#replace();
+    const { name, tools } = kind;
+    const spec = specOf({ name, tools, slots: SLOTS }, agentId, port, true);
+    const outcome = await tell({ type: 'register', agents: [spec] });
+    this.#coreless.delete(kind);
+    if (outcome?.outcome !== 'refused') return;
+    log.error({ agent: agentId }, `${agentId} cannot be started from here: ${outcome.detail}`);
   }
 
-  #end(agentId: string): void {
-    const member = this.#members.get(agentId);
-    if (member === undefined) return;
-    this.#members.delete(agentId);
-    member.cancelDeadline();
-    this.#do(member, async () => {
-      await this.#options.provisioner?.stop(agentId).catch((error: Error) => {
-        this.#options.log.error({ agent: agentId, err: error }, `${agentId} could not be stopped`);
-      });
-    });
-  }
-
-  #do(member: Member, work: () => Promise<void>): void {
-    member.work = member.work.then(work).catch((error: Error) => {
-      this.#options.log.error(
-        { agent: member.agentId, err: error },
-        'An agent could not be handled',
-      );
-    });
+  /** Remembers whether a kind has found the ports that it wanted, and tells of each change once. */
+  #notePorts({ name, ports }: FleetKindOptions, obstacle: string | null): void {
+    const { scalingLog } = this.#options;
+    const was = this.#portless.get(name) ?? null;
+    if (obstacle === was) return;
+    if (obstacle === null) {
+      this.#portless.delete(name);
+      scalingLog.info({ specialization: name }, `${name} is no longer short of ports`);
+      return;
+    }
+    this.#portless.set(name, obstacle);
+    const key = `multi_agent.autoscaling.port_ranges.${name}`;
+    const help =
+      ports === null
+        ? `Give it one: ${key}`
+        : `All of ${ports.join('–')} are taken by its agents or by other programs (ss -ltnp shows which). Widen ${key}, or free some`;
+    scalingLog.warn({ specialization: name }, `${name} can start no agent: ${obstacle}. ${help}.`);
   }
 
   /** Only puts others in the place of lost agents: the load is judged by the clock. */
@@ -365,14 +236,6 @@ export class Fleet implements FleetControl {
         if (!(error instanceof NotReadyError)) throw error;
       },
     );
-  }
-
-  #retryAt(at: number): void {
-    const cancel = this.#options.clock.wakeAt(at, () => {
-      this.#cancelRetries.delete(cancel);
-      if (!this.#isClosing) void this.#replace();
-    });
-    this.#cancelRetries.add(cancel);
   }
 
   #planCheck(): void {
@@ -395,6 +258,11 @@ export class Fleet implements FleetControl {
   async #check(how: { countMisses: boolean; onlyReplace: boolean }): Promise<FleetCheck> {
     if (this.#isClosing) throw new NotReadyError('stopping');
     const { host, policy, enabled, provisioner, kinds } = this.#options;
+    for (const kind of this.#coreless) {
+      await this.#startCoreAgent(kind, kind.coreAgent as string, (command) =>
+        host.execute(command),
+      );
+    }
     const now = this.#options.clock.now();
     const known: FleetKind[] = [];
     for (const kind of kinds) {
@@ -419,7 +287,18 @@ export class Fleet implements FleetControl {
       kinds: known,
     });
     if (outcome.outcome === 'refused') throw new Error(outcome.detail);
+    if (provisioner !== null) this.#noteObstacles(outcome);
     return { actions: outcome.actions, skipped: outcome.skipped };
+  }
+
+  #noteObstacles({ skipped }: FleetOutcome): void {
+    const reasons = new Map(skipped.map(({ specialization, reason }) => [specialization, reason]));
+    for (const kind of this.#options.kinds) {
+      const reason = reasons.get(kind.name);
+      const isPortless = reason === PORTS_EXHAUSTED || reason === 'no port range';
+      if (isPortless) this.#notePorts(kind, reason);
+      else if (!this.#coreless.has(kind)) this.#notePorts(kind, null);
+    }
   }
 
   /** The lowest ports of the range that no agent has and that are really free, at most `count`. */
@@ -450,15 +329,7 @@ export class Fleet implements FleetControl {
   }
 }
 
-const NO_AGENTS = {
-  starting: 0,
-  running: 0,
-  draining: 0,
-  lost: 0,
-  averageLoad: 0,
-  lastUpAt: null,
-  lastDownAt: null,
-};
+type RegisterCommand = Extract<Command, { type: 'register' }>;
 
 /** Of agents that were started under another configuration and are only let go. */
 const UNKNOWN: FleetKindOptions = {

@@ -36,6 +36,14 @@ export interface AgentExit {
   readonly asked: boolean;
 }
 
+/** What the latest process of an agent has printed. It may hold secrets: it is for logs. */
+export interface AgentOutput {
+  /** The file that has all of it. */
+  readonly path: string;
+  /** At most 5 lines, each of at most 500 characters; none if it has said nothing. */
+  readonly lastLines: readonly string[];
+}
+
 /** `message` says what happened and what to do; it is shown to the operator as it is. */
 export class ProvisionError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -57,6 +65,8 @@ export interface Provisioner {
   start(launch: AgentLaunch): Promise<number>;
   /** Asks, waits, then kills, with all that the process started. Resolves when it is gone, also when it never was. */
   stop(agentId: string): Promise<void>;
+  /** Null where the output of agents goes somewhere else. */
+  output(agentId: string): Promise<AgentOutput | null>;
   /** Whether a process could listen on the port now. */
   isPortFree(port: number): Promise<boolean>;
   /** Calls back once for each process that ends, asked or not. Returns a function that takes it back. */

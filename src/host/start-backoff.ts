@@ -13,34 +13,54 @@ const FORGIVEN_AFTER_MS = 600_000;
 
 interface Failures {
   count: number;
-  lastAt: number;
+  /** In ms since 1970, as all moments here. */
   nextTryAt: number;
+  /** Of the last one, for a person. */
+  because: string;
+}
+
+export interface Failed {
+  /** Failures in a row, this one included. */
+  readonly count: number;
+  readonly nextTryAt: number;
+  readonly isQuarantined: boolean;
 }
 
 export class StartBackoff {
+  readonly #forgivenAfterMs: number;
   readonly #failures = new Map<string, Failures>();
 
-  /** Returns when the next start may be tried, in ms since 1970. */
-  fail(specialization: string, now: number): number {
+  /** `startMs`: how long a start takes that fails at its deadline. It must not look like a success. */
+  constructor(startMs: number) {
+    this.#forgivenAfterMs = FORGIVEN_AFTER_MS + startMs;
+  }
+
+  fail(specialization: string, because: string, now: number): Failed {
     const before = this.#failures.get(specialization);
-    const isForgiven = before === undefined || now - before.lastAt > FORGIVEN_AFTER_MS;
+    const isForgiven = before === undefined || now - before.nextTryAt > this.#forgivenAfterMs;
     // Several that fail at the same moment, for the same reason, are one failure.
     const isSame = before !== undefined && now < before.nextTryAt;
     const count = isForgiven ? 1 : before.count + (isSame ? 0 : 1);
-    const delay =
-      count >= QUARANTINE_AFTER
-        ? LONGEST_DELAY_MS
-        : Math.min(FIRST_DELAY_MS * 2 ** (count - 1), LONGEST_DELAY_MS);
-    const failures = { count, lastAt: now, nextTryAt: now + delay };
-    this.#failures.set(specialization, failures);
-    return failures.nextTryAt;
+    const isQuarantined = count >= QUARANTINE_AFTER;
+    const delay = isQuarantined ? LONGEST_DELAY_MS : FIRST_DELAY_MS * 2 ** (count - 1);
+    const nextTryAt = now + delay;
+    this.#failures.set(specialization, { count, nextTryAt, because });
+    return { count, nextTryAt, isQuarantined };
   }
 
   /** Why nothing may be started now, or null. */
   obstacle(specialization: string, now: number): string | null {
     const failures = this.#failures.get(specialization);
     if (failures === undefined || now >= failures.nextTryAt) return null;
-    const left = Math.ceil((failures.nextTryAt - now) / 1_000);
-    return `${failures.count >= QUARANTINE_AFTER ? 'quarantined' : 'backing off'} ${left} s left`;
+    const { count, nextTryAt, because } = failures;
+    const left = `${Math.ceil((nextTryAt - now) / 1_000)} s left`;
+    const starts = count === 1 ? 'a start' : `${count} starts`;
+    const word = count >= QUARANTINE_AFTER ? 'quarantined' : 'backing off';
+    return `${word} ${left}: ${starts} failed. ${because}`;
+  }
+
+  isQuarantined(specialization: string, now: number): boolean {
+    const failures = this.#failures.get(specialization);
+    return failures !== undefined && failures.count >= QUARANTINE_AFTER && now < failures.nextTryAt;
   }
 }

@@ -60,6 +60,13 @@ export const AgentRegistration = strict(
 );
 export type AgentRegistration = Static<typeof AgentRegistration>;
 
+/** One row of a file of rotated credentials. */
+export const AgentCredential = strict(
+  { agent_id: AgentId, credential: Credential },
+  { title: 'AgentCredential' },
+);
+export type AgentCredential = Static<typeof AgentCredential>;
+
 const AgentRegistrations = Type.Array(AgentRegistration, {
   maxItems: LIMITS.agentsPerCall,
   description: 'All of them are registered, or none.',

@@ -10,6 +10,7 @@ type KindView = FleetView['specializations'][number];
 export interface FleetKindFigures extends KindView {
   readonly limits: { readonly min: number; readonly max: number } | null;
   readonly ports: { readonly first: number; readonly last: number; readonly used: number } | null;
+  readonly blocked: string | null;
   readonly upCooldownMs: number;
   readonly downCooldownMs: number;
 }
@@ -63,6 +64,7 @@ function kindToJson(kind: FleetKindFigures): AutoscalerStats['specializations'][
     min: limits?.min ?? null,
     max: limits?.max ?? null,
     ports: ports && { first: ports.first, last: ports.last, used: ports.used },
+    blocked: kind.blocked,
   };
 }
 

@@ -28,6 +28,12 @@ const FleetKind = strict(
     min: bound('Never fewer; null where agents are not started from here.'),
     max: bound('Never more; null where agents are not started from here.'),
     ports: nullable(strict({ first: Count, last: Count, used: Count })),
+    blocked: nullable(
+      Type.String({
+        description:
+          'Why agents that are wanted cannot be started now; null when nothing is in the way.',
+      }),
+    ),
   },
   { title: 'AutoscalerSpecialization' },
 );

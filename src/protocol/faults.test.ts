@@ -84,7 +84,7 @@ describe('every fault at once, each with its place', () => {
       RegisterBody,
       [{ agent_id: 'a' }, { agent_id: 'a/b', slots: 0, labels: { '': 'x' } }, 7],
       [
-        '/1/agent_id: must not contain spaces, slashes or control characters, nor be "." or ".."; it is "a/b"',
+        '/1/agent_id: must not contain spaces, slashes or control characters, nor be ".", ".." or "connect"; it is "a/b"',
         '/1/slots: must be from 1 to 1000; it is 0',
         '/1/labels/: the key "" must have 1 to 64 characters, no control characters, and not be "__proto__"',
         '/2: must be an object, not the number 7',

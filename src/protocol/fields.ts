@@ -25,12 +25,15 @@ export const TenantId = Type.String({
   examples: ['guild-81384788765712384'],
 });
 
-/** A slash, a space, `.` or `..` could not be written into a path that every client leaves alone. */
+/**
+ * A slash, a space, `.` or `..` could not be written into a path that every client leaves alone;
+ * `/v1/agents/connect` is the address of a socket.
+ */
 export const AgentId = Type.String({
   minLength: 1,
   maxLength: LIMITS.agentIdLength,
-  pattern: '^(?!\\.{1,2}$)[^\\s/\\p{Cc}\\p{Cs}]+$',
-  'x-rule': 'must not contain spaces, slashes or control characters, nor be "." or ".."',
+  pattern: '^(?!(\\.{1,2}|connect)$)[^\\s/\\p{Cc}\\p{Cs}]+$',
+  'x-rule': 'must not contain spaces, slashes or control characters, nor be ".", ".." or "connect"',
   description: 'Names an agent: no spaces, no slashes, no control characters.',
   examples: ['researcher_1'],
 });

@@ -1,7 +1,17 @@
 /** The pool as a whole on the wire: figures, tenants, alerts, the service itself. */
 import { type Static, Type } from 'typebox';
 import { HEALTHS, LEASE_STATES, PHASES, PRIORITIES } from '../core/words.ts';
-import { AgentId, Cursor, Limit, nullable, page, strict, TenantId, time } from './fields.ts';
+import {
+  AgentId,
+  Cursor,
+  Limit,
+  nullable,
+  page,
+  Specialization,
+  strict,
+  TenantId,
+  time,
+} from './fields.ts';
 import { Lease, Ticket } from './lease-schemas.ts';
 
 const Count = Type.Integer({ minimum: 0 });
@@ -76,7 +86,7 @@ export const Tenant = strict(
 );
 export type Tenant = Static<typeof Tenant>;
 
-export const ALERT_NAMES = ['utilization_high', 'utilization_low'] as const;
+export const ALERT_NAMES = ['utilization_high', 'utilization_low', 'start_blocked'] as const;
 export type AlertName = (typeof ALERT_NAMES)[number];
 
 export const Alert = strict(
@@ -85,16 +95,35 @@ export const Alert = strict(
     name: Type.Enum([...ALERT_NAMES]),
     state: Type.Enum(['open', 'closed']),
     severity: Type.Enum(['warning', 'info']),
+    specialization: Specialization,
     message: Type.String({ description: 'What is wrong and what would help.' }),
-    utilization: Type.Number({ minimum: 0, maximum: 1 }),
-    threshold: Type.Number({ minimum: 0, maximum: 1 }),
-    queue_length: Count,
-    missing_agents: Type.Integer({ minimum: 0, description: 'Agents that would end the alert.' }),
+    utilization: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: 'Used ÷ all slots of the specialization; 1 if it has none and requests wait.',
+    }),
+    threshold: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: 'That the utilization has crossed; 0 where the alert is about something else.',
+    }),
+    queue_length: Type.Integer({
+      minimum: 0,
+      description:
+        'Requests in the queue that this specialization could serve. One that several could serve is counted for each.',
+    }),
+    wanted_agents: Type.Integer({ minimum: 0, description: 'Agents that these requests ask for.' }),
+    missing_agents: Type.Integer({
+      minimum: 0,
+      description:
+        'Agents to add so that these requests are served and the utilization is below the threshold.',
+    }),
+    since: time('Since when its condition holds: a little before it was opened.'),
     opened_at: time('When it was opened.'),
     updated_at: time('When its figures were last taken.'),
     closed_at: nullable(time('When it was closed; null while it is open.')),
   },
-  { title: 'Alert', description: 'Something about the pool that a person should know.' },
+  { title: 'Alert', description: 'Something about a specialization that a person should know.' },
 );
 export type Alert = Static<typeof Alert>;
 export const AlertPage = page(Alert, 'AlertPage');

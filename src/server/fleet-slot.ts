@@ -1,6 +1,6 @@
 /** Where the fleet will be once the server listens: agents must be told where the pool is. */
 import type { ScalingRecord } from '../core/scaling.ts';
-import type { FleetCheck, FleetControl, FleetStatus } from '../host/fleet-api.ts';
+import type { FleetBrief, FleetCheck, FleetControl, FleetStatus } from '../host/fleet-api.ts';
 import { NotReadyError } from '../host/host-api.ts';
 
 export class FleetSlot implements FleetControl {
@@ -8,6 +8,10 @@ export class FleetSlot implements FleetControl {
 
   fill(fleet: FleetControl): void {
     this.#fleet = fleet;
+  }
+
+  brief(): FleetBrief | null {
+    return this.#fleet?.brief() ?? null;
   }
 
   check(): Promise<FleetCheck> {

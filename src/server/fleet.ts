@@ -5,7 +5,8 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ProcessProvisioner } from '../adapters/provisioners/process/process-provisioner.ts';
 import type { PoolOptions } from '../core/options.ts';
-import { Fleet, type FleetKindOptions } from '../host/fleet.ts';
+import { Fleet } from '../host/fleet.ts';
+import type { FleetKindOptions } from '../host/fleet-options.ts';
 import type { PoolHost } from '../host/host-api.ts';
 import type { Clock } from '../host/ports.ts';
 import { toMs } from '../protocol/time.ts';
@@ -15,7 +16,6 @@ import type { Logger } from './logger.ts';
 /** The agent that belongs to no specialization of the configuration. */
 const PRIMARY = 'primary';
 const PRIMARY_PORTS = [9_001, 9_050] as const;
-const START_DEADLINE_MS = 30_000;
 /** The server itself has to stop within ten seconds. */
 const STOP_GRACE_MS = 6_000;
 
@@ -98,7 +98,7 @@ export function createFleet({ config, host, clock, logger, url, countsMisses }: 
     },
     enabled: autoscaling.enabled,
     checkIntervalMs: toMs(autoscaling.check_interval_sec),
-    startDeadlineMs: START_DEADLINE_MS,
+    startDeadlineMs: toMs(autoscaling.start_timeout_sec),
     countsMisses,
   });
 }

@@ -162,14 +162,18 @@ function createContext(
   };
 }
 
-function watchAlerts({ host, alerts, clock }: ServerContext, logger: Logger): NodeJS.Timeout {
+function watchAlerts(
+  { host, fleet, alerts, clock }: ServerContext,
+  logger: Logger,
+): NodeJS.Timeout {
   const look = async (): Promise<void> => {
     if (!host.readiness().ready) return;
-    const before = alerts.openCount;
-    alerts.evaluate(await host.read((pool) => pool.stats()), clock.now());
-    if (alerts.openCount > before) {
-      const [newest] = alerts.list(1, 0).items;
-      logger.warn({ alert: newest?.name }, newest?.message ?? 'an alert opened');
+    const demands = await host.read((pool) => pool.demand());
+    for (const alert of alerts.evaluate(demands, fleet.brief(), clock.now())) {
+      const { name, specialization, state, severity, message } = alert;
+      const level = state === 'open' && severity === 'warning' ? 'warn' : 'info';
+      const said = state === 'open' ? message : `No longer: ${message}`;
+      logger[level]({ alert: name, specialization, state }, said);
     }
   };
   const timer = setInterval(() => {

@@ -5,7 +5,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PoolStats } from '../core/queries.ts';
 import { SCALING_KINDS, type ScalingKind } from '../core/words.ts';
-import type { FleetStatus } from '../host/fleet-api.ts';
 
 /** `waited`: granted after a wait in the queue. `failed`: bad input, faults of the pool. */
 export type LeaseAnswer =
@@ -35,9 +34,13 @@ export interface ServiceState {
 }
 
 /** Of the fleet: with the specializations that the configuration names, and no others. */
-export type FleetFigures = Pick<FleetStatus, 'enabled' | 'specializations'>;
+export interface FleetFigures {
+  readonly enabled: boolean;
+  readonly specializations: readonly ({ readonly name: string } & Partial<FleetCounts>)[];
+}
 
 const FLEET_STATES = ['starting', 'running', 'draining', 'lost'] as const;
+type FleetCounts = { readonly [S in (typeof FLEET_STATES)[number]]: number };
 
 export class Metrics {
   readonly #registry = new Registry();
@@ -152,7 +155,7 @@ export class Metrics {
     agents.reset();
     for (const kind of specializations) {
       for (const state of FLEET_STATES) {
-        agents.set({ specialization: kind.name, state }, kind[state]);
+        agents.set({ specialization: kind.name, state }, kind[state] ?? 0);
       }
     }
     this.#byLabel(
@@ -160,7 +163,7 @@ export class Metrics {
       'Agents that run or start.',
       'specialization',
       Object.fromEntries(
-        specializations.map(({ name, starting, running }) => [name, starting + running]),
+        specializations.map(({ name, starting = 0, running = 0 }) => [name, starting + running]),
       ),
     );
   }

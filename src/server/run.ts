@@ -7,7 +7,7 @@ import { type ConfigInput, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { type RunningServer, serve } from './main.ts';
-import { type SealerResult, sealerFrom } from './seal.ts';
+import { type Sealer, sealerFromEnvironment } from './seal.ts';
 import { readVersion } from './version.ts';
 
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
@@ -69,7 +69,7 @@ export async function runServer(options: RunOptions): Promise<number> {
 type Settings =
   | {
       readonly config: Config;
-      readonly sealer: (SealerResult & { ok: true })['sealer'];
+      readonly sealer: Sealer | null;
       readonly logger: Logger;
     }
   | { readonly complaint: string };
@@ -82,8 +82,8 @@ function readSettings(options: RunOptions): Settings {
     env,
     flags: { ...options.flags, ...flags },
   });
-  const key = sealerFrom(env.REMUDA_KEY);
-  const keyFaults = key.ok ? [] : [{ source: 'REMUDA_KEY', path: '', message: key.message }];
+  const key = sealerFromEnvironment(env);
+  const keyFaults = key.ok ? [] : [{ source: key.source, path: '', message: key.message }];
   const all = [...faults, ...(loaded.ok ? [] : loaded.faults), ...keyFaults];
   if (!loaded.ok || !key.ok || all.length > 0) return { complaint: formatFaults(all) };
   const { config, sources } = loaded;

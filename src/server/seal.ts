@@ -5,6 +5,7 @@
  * onlooker of the journal learns only whether two sealings of one agent are equal.
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, scryptSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -25,6 +26,10 @@ export type SealerResult =
   | { readonly ok: true; readonly sealer: Sealer | null }
   | { readonly ok: false; readonly message: string };
 
+type SealerFromEnvironment =
+  | { readonly ok: true; readonly sealer: Sealer | null }
+  | { readonly ok: false; readonly source: string; readonly message: string };
+
 /** From the value of `REMUDA_KEY`: 32 bytes as hex or base64, or a passphrase. None: no sealer. */
 export function sealerFrom(text: string | undefined): SealerResult {
   if (text === undefined || text === '') return { ok: true, sealer: null };
@@ -32,6 +37,28 @@ export function sealerFrom(text: string | undefined): SealerResult {
   if (key !== null) return { ok: true, sealer: sealerWith(key) };
   const message = `must be 32 bytes as hex or base64, or a passphrase of at least ${PASSPHRASE_MIN} characters`;
   return { ok: false, message };
+}
+
+/** From `REMUDA_KEY`, or from the file that `REMUDA_KEY_FILE` names. */
+export function sealerFromEnvironment(env: {
+  readonly [name: string]: string | undefined;
+}): SealerFromEnvironment {
+  const { REMUDA_KEY: key = '', REMUDA_KEY_FILE: file = '' } = env;
+  const fault = (source: string, message: string) => ({ ok: false, source, message }) as const;
+  if (file === '') {
+    const result = sealerFrom(key);
+    return result.ok ? result : fault('REMUDA_KEY', result.message);
+  }
+  if (key !== '') return fault('REMUDA_KEY_FILE', 'is set beside REMUDA_KEY; keep one of the two');
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    return fault('REMUDA_KEY_FILE', `cannot be read: ${(error as Error).message}`);
+  }
+  if (text === '') return fault('REMUDA_KEY_FILE', `${file} is empty`);
+  const result = sealerFrom(text);
+  return result.ok ? result : fault('REMUDA_KEY_FILE', `${file} ${result.message}`);
 }
 
 function keyFrom(text: string): Buffer | null {

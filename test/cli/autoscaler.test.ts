@@ -13,10 +13,12 @@ const STATS = {
       ...{ count: 2, avg_load: 0.45, desired: 2, starting: 1, running: 1, draining: 0, lost: 3 },
       ...{ cooldown_up_sec: 212, cooldown_down_sec: 0, min: 1, max: 5 },
       ports: { first: 9101, last: 9150, used: 2 },
+      blocked: 'ports exhausted\u001b[2J',
     },
     music: {
       ...{ count: 7, avg_load: 0.1, desired: 7, starting: 0, running: 7, draining: 0, lost: 0 },
       ...{ cooldown_up_sec: 0, cooldown_down_sec: 0, min: null, max: null, ports: null },
+      blocked: null,
     },
   },
   scaling_events: 1,
@@ -75,7 +77,7 @@ describe('remuda autoscaler', () => {
   it('stats shows each specialization', async () => {
     const { code, stdout, stderr } = await run('stats');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const [first, header, research, music] = cells(stdout);
+    const [first, header, research, music, ...rest] = cells(stdout);
     expect(first).toEqual([
       'The autoscaler is enabled: up above 0.75, down below 0.25. 1 scaling event, 3 unhealthy agents.',
     ]);
@@ -85,6 +87,7 @@ describe('remuda autoscaler', () => {
       '9101–9150 (2 used)',
     ]);
     expect(music).toEqual(['music', '7', '-', '0.10', '0', '7', '0', '0', '-', '-', '-']);
+    expect(rest).toEqual([['research cannot start agents: ports exhausted\uFFFD[2J']]);
   });
 
   it('stats says when it is disabled, and needs no specialization', async () => {

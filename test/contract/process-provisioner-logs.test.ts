@@ -22,6 +22,31 @@ async function lines(yard: Yard): Promise<number[]> {
     .map(Number);
 }
 
+describe.skipIf(noProc)('the output of an agent', () => {
+  it('is what its latest process has printed last', async () => {
+    const yard = await Yard.open();
+    const provisioner = yard.provisioner();
+    const exits = exitsOf(provisioner);
+    const endOf = async (script: string) => {
+      const before = exits.length;
+      await provisioner.start(await yard.launch('agent-1', shell(script)));
+      await eventually('it has ended', async () => exits.length > before);
+      return provisioner.output('agent-1');
+    };
+    expect(await endOf('echo one; echo two >&2; exit 3')).toEqual({
+      path: join(yard.logs, 'agent-1.log'),
+      lastLines: ['one', 'two'],
+    });
+    expect(await endOf('exit 3')).toMatchObject({ lastLines: [] });
+    expect(await endOf('seq 1 9')).toMatchObject({ lastLines: ['5', '6', '7', '8', '9'] });
+  });
+
+  it('is none of an agent that there never was', async () => {
+    const provisioner = (await Yard.open()).provisioner();
+    expect(await provisioner.output('agent-1')).toMatchObject({ lastLines: [] });
+  });
+});
+
 describe.skipIf(noProc)('a log that grows', () => {
   it('is rotated while its agent writes, and lines stay in order', async () => {
     const yard = await Yard.open();

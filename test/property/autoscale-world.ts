@@ -75,6 +75,7 @@ export class Specialization implements SpecializationSample {
   startable = 0;
   blocked: string | null = null;
   wanted = 0;
+  utilization = 0;
   min: number;
   max: number;
   /** Agents' worth of load that nobody takes on. */
@@ -150,6 +151,7 @@ export class ScalingWorld implements ScalingInput {
       each.excess = Math.ceil(Math.max(0, demand - running));
       slots += running;
       used += Math.min(running, demand);
+      each.utilization = running === 0 ? 0 : Math.min(1, demand / running);
       waiting += each.excess;
       this.#tellHowMany(each);
     }

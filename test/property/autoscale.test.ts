@@ -64,6 +64,7 @@ const specialization = (name: string): fc.Arbitrary<SpecializationSample> =>
     startable: fc.constantFrom(0, 1, 2, 3, 50, 50, 50),
     blocked: seldom(null, 'ports exhausted', 'quarantined 212 s left', 'backing off 8 s left'),
     wanted: fc.constantFrom(0, 0, 1, 2, 3, 5, 9),
+    utilization: fc.oneof(fc.constantFrom(0.9, 0.95, 1, 0.9001), hundredths(100)),
   });
 
 const policy: fc.Arbitrary<ScalingPolicy> = fc.record({
@@ -178,8 +179,10 @@ class Twin {
   }
 
   #wish({ sample, min, count, starting, lines }: Count): Wish {
-    const { utilization, queued, policy } = this.#given;
+    const { queued, policy } = this.#given;
     const { max, wanted, agents } = sample;
+    // The pool is short, or this kind of agent is.
+    const utilization = Math.max(this.#given.utilization, sample.utilization);
     if (count < min) return { nothing: 'too few, and none can be started' };
     if (count > max) return { down: `Above maximum: ${count} > ${max}` };
 

@@ -9,7 +9,7 @@ import { firstDifference } from './differences.ts';
 import { checkInvariants, nothingSeen } from './invariants.ts';
 import { type NaiveCommand, NaivePool } from './naive-pool.ts';
 import type { Lease } from './naive-types.ts';
-import { agentView, leaseView, stats, tenantView, ticketView } from './naive-views.ts';
+import { agentView, demand, leaseView, stats, tenantView, ticketView } from './naive-views.ts';
 import { type Script, START, TENANTS } from './scripts.ts';
 
 /** Those who wait are looked at once a second: days of it would teach nothing more. */
@@ -48,6 +48,7 @@ export function compare(script: Script, met: Set<string>): void {
   };
   const agreeOnAll = (): void => {
     agree('stats', stats(naive), pool.stats());
+    agree('demand', byName(demand(naive)), byName(pool.demand()));
     if (naive.counters.moved > 0) met.add('moved');
     for (const lease of naive.leases) {
       met.add(`lease ${lease.state}`).add(`end ${lease.reason}`);
@@ -170,4 +171,8 @@ function described(options: PoolOptions): string {
     firstDifference(value, usual[key]),
   );
   return JSON.stringify(Object.fromEntries(changed));
+}
+
+function byName<T extends { readonly name: string }>(items: readonly T[]): T[] {
+  return items.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }

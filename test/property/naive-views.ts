@@ -1,6 +1,6 @@
 /** What the naive pool shows: see naive-model.ts. Estimates of waiting times are left out. */
 import type * as O from '../../src/core/outcome.ts';
-import type { PoolStats, TenantView } from '../../src/core/queries.ts';
+import type { PoolStats, SpecializationDemand, TenantView } from '../../src/core/queries.ts';
 import {
   HEALTHS,
   LEASE_STATES,
@@ -133,6 +133,37 @@ function count<K extends string>(keys: readonly K[], values: readonly K[]): Reco
   return zeros;
 }
 
+const STANDINGS = ['starting', 'running', 'draining', 'lost'] as const;
+
+function standingOf(pool: NaiveRules, agent: Agent): (typeof STANDINGS)[number] {
+  const own = phase(pool, agent);
+  if (own === 'starting' || own === 'draining') return own;
+  return own === 'offline' || agent.health === 'unhealthy' ? 'lost' : 'running';
+}
+
+/** Agents of a specialization, the requests that it could serve, and what these ask for. */
+export function demand(pool: NaiveRules): SpecializationDemand[] {
+  const { agents, waiting } = pool;
+  const named = waiting.flatMap(({ demand: { specialization } }) => specialization ?? []);
+  const kinds = new Set([...agents.map(({ specialization }) => specialization), ...named]);
+  return [...kinds].map((name) => {
+    const own = agents.filter(({ specialization }) => specialization === name);
+    const asking = waiting.filter(({ demand: asked }) =>
+      asked.specialization === undefined
+        ? own.some((agent) => pool.mismatch(agent, asked) === null)
+        : asked.specialization === name,
+    );
+    return {
+      name,
+      agents: own.length,
+      slots: own.reduce((sum, agent) => sum + agent.slots, 0),
+      usedSlots: own.reduce((sum, agent) => sum + pool.leasesOf(agent).length, 0),
+      requests: asking.length,
+      wanted: asking.reduce((sum, { count: asked }) => sum + asked, 0),
+    };
+  });
+}
+
 export function stats(pool: NaiveRules): PoolStats {
   const { agents, live, waiting, counters } = pool;
   const slots = agents.reduce((sum, agent) => sum + agent.slots, 0);
@@ -154,7 +185,9 @@ export function stats(pool: NaiveRules): PoolStats {
           const own = agents.filter(({ specialization }) => specialization === kind);
           const used = own.reduce((sum, agent) => sum + pool.leasesOf(agent).length, 0);
           const ownSlots = own.reduce((sum, agent) => sum + agent.slots, 0);
-          return [kind, { total: own.length, slots: ownSlots, usedSlots: used }];
+          const standing = own.map((agent) => standingOf(pool, agent));
+          const counts = count(STANDINGS, standing);
+          return [kind, { total: own.length, slots: ownSlots, usedSlots: used, ...counts }];
         }),
       ),
     },

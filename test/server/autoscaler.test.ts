@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ScalingRecord } from '../../src/core/scaling.ts';
-import type { FleetControl, FleetKindStatus } from '../../src/host/fleet-api.ts';
+import type { FleetBrief, FleetControl, FleetKindStatus } from '../../src/host/fleet-api.ts';
 import { NotReadyError } from '../../src/host/host-api.ts';
 import { start, type TestServer } from './support.ts';
 
 const KIND: FleetKindStatus = {
   name: 'research',
+  managed: 7,
   starting: 1,
   running: 2,
   draining: 1,
@@ -15,6 +16,7 @@ const KIND: FleetKindStatus = {
   lastDownAt: 5,
   limits: { min: 1, max: 4 },
   ports: { first: 9_101, last: 9_150, used: 7 },
+  blocked: 'ports exhausted',
   upCooldownMs: 1,
   downCooldownMs: 600_000,
 };
@@ -50,6 +52,15 @@ class FleetDouble implements FleetControl {
   checks = 0;
   kinds: readonly FleetKindStatus[] = [KIND];
   readonly limits: number[] = [];
+
+  brief(): FleetBrief | null {
+    if (!this.isReady) return null;
+    const kinds = this.kinds.filter(({ limits }) => limits !== null);
+    return {
+      enabled: this.enabled,
+      kinds: kinds.map(({ name, managed, blocked }) => ({ name, max: 4, managed, blocked })),
+    };
+  }
 
   async check() {
     if (!this.isReady) throw new NotReadyError('starting');
@@ -106,6 +117,7 @@ describe('GET /autoscaler/stats', () => {
           min: 1,
           max: 4,
           ports: { first: 9_101, last: 9_150, used: 7 },
+          blocked: 'ports exhausted',
         },
       },
       scaling_events: 12_345,
@@ -243,36 +255,49 @@ test('openapi.json has the calls under a tag of their own', async () => {
 });
 
 describe('GET /metrics', () => {
+  /** Managed agents are starting until they are heard of. */
+  const register = (specialization: string, ...agentIds: readonly string[]) =>
+    server.host.execute({
+      type: 'register',
+      agents: agentIds.map((agentId) => ({
+        ...{ agentId, specialization, tools: [], tier: 'standard', slots: 1, costPerHour: 0 },
+        ...{ labels: { port: '9101' }, protected: false, memberships: [], managed: true },
+      })),
+    });
+  const hear = (agentId: string) =>
+    server.host.execute({ type: 'heartbeat', agents: [[agentId, 0]] });
+
   test('has the fleet, and no specialization that a client has made up', async () => {
-    fleet.kinds = [
-      KIND,
-      { ...KIND, name: 'primary' },
-      { ...KIND, name: 'analysis', limits: null },
-      { ...KIND, name: 'invented', limits: null },
-    ];
+    fleet.kinds = [KIND, { ...KIND, name: 'primary' }];
+    await register('research', 'r1', 'r2', 'r3', 'r4');
+    for (const id of ['r2', 'r3', 'r4']) await hear(id);
+    await server.host.execute({ type: 'drain_agent', agent: 'r3' });
+    await server.host.execute({ type: 'agent_lost', agent: 'r4', because: 'Exited' });
+    await register('invented', 'i1');
     const { text } = await server.call('GET', '/metrics');
     for (const line of [
       'remuda_autoscaler_enabled 1',
       'remuda_fleet_agents{specialization="research",state="starting"} 1',
-      'remuda_fleet_agents{specialization="research",state="running"} 2',
+      'remuda_fleet_agents{specialization="research",state="running"} 1',
       'remuda_fleet_agents{specialization="research",state="draining"} 1',
-      'remuda_fleet_agents{specialization="research",state="lost"} 3',
-      'remuda_fleet_desired{specialization="research"} 3',
-      'remuda_fleet_desired{specialization="primary"} 3',
-      'remuda_fleet_desired{specialization="analysis"} 3',
+      'remuda_fleet_agents{specialization="research",state="lost"} 1',
+      'remuda_fleet_desired{specialization="research"} 2',
+      'remuda_fleet_desired{specialization="primary"} 0',
+      'remuda_fleet_desired{specialization="analysis"} 0',
     ]) {
       expect(text).toContain(`\n${line}\n`);
     }
-    expect(text).not.toContain('invented');
+    expect(text).not.toContain('remuda_fleet_desired{specialization="invented"}');
   });
 
   test('forgets what is no longer there, and says when it is switched off', async () => {
+    fleet.kinds = [{ ...KIND, name: 'primary' }];
     await server.call('GET', '/metrics');
     fleet.kinds = [];
     fleet.enabled = false;
     const { text } = await server.call('GET', '/metrics');
     expect(text).toContain('\nremuda_autoscaler_enabled 0\n');
-    expect(text).not.toContain('specialization="research"');
+    expect(text).not.toContain('specialization="primary"');
   });
 
   test('counts what the autoscaler does, from 0', async () => {
@@ -288,16 +313,7 @@ describe('GET /metrics', () => {
       'replace_unhealthy 0',
       'scale_failed 0',
     ]);
-    await server.host.execute({
-      type: 'register',
-      agents: [
-        {
-          ...{ agentId: 'researcher_9', specialization: 'research', tools: [], tier: 'standard' },
-          ...{ slots: 1, costPerHour: 0, labels: { port: '9101' }, protected: false },
-          ...{ memberships: [], managed: true },
-        },
-      ],
-    });
+    await register('research', 'researcher_9');
     await server.host.execute({
       type: 'start_failed',
       agent: 'researcher_9',
@@ -307,7 +323,7 @@ describe('GET /metrics', () => {
   });
 
   test('answers without the fleet while that is starting', async () => {
-    fleet.status = () => Promise.reject(new NotReadyError('starting'));
+    fleet.isReady = false;
     const { status, text } = await server.call('GET', '/metrics');
     expect([status, text.includes('remuda_fleet_desired')]).toEqual([200, false]);
   });

@@ -4,7 +4,8 @@ import { openJournal } from '../../src/adapters/journals/open.ts';
 import { ExternalProvisioner } from '../../src/adapters/provisioners/external.ts';
 import { specOf } from '../../src/core/fleet.ts';
 import { DEFAULT_OPTIONS } from '../../src/core/options.ts';
-import { Fleet, type FleetKindOptions } from '../../src/host/fleet.ts';
+import { Fleet } from '../../src/host/fleet.ts';
+import type { FleetKindOptions } from '../../src/host/fleet-options.ts';
 import { Host } from '../../src/host/host.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 

@@ -19,6 +19,10 @@ export class ExternalProvisioner implements Provisioner {
 
   async stop(): Promise<void> {}
 
+  async output(): Promise<null> {
+    return null;
+  }
+
   async isPortFree(): Promise<boolean> {
     return true;
   }

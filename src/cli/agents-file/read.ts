@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { Readable } from 'node:stream';
-import { AgentRegistration } from '../../protocol/agent-schemas.ts';
+import type { TSchema } from 'typebox';
 import { checkOf } from '../../protocol/validate.ts';
 import { type Parcel, Parcels } from './parcels.ts';
 import { readCsv } from './read-csv.ts';
@@ -25,10 +25,11 @@ export async function readAgentsFile(
   file: string,
   stdin: Readable,
   signal: AbortSignal,
+  schema: TSchema,
 ): Promise<AgentsFile> {
   const source = file === '-' ? stdin : createReadStream(file);
   const { isJson, stream } = await detect(source, extname(file).toLowerCase());
-  const check = checkOf(AgentRegistration);
+  const check = checkOf(schema);
   const lines = new Map<string, number>();
   const parcels = new Parcels();
   const faults: RowFault[] = [];

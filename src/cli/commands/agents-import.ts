@@ -1,6 +1,7 @@
 /** `remuda agents import`: a file of agents, all of it or nothing. */
 import { Command } from 'commander';
-import type { Registered } from '../../protocol/agent-schemas.ts';
+import type { TSchema } from 'typebox';
+import { AgentRegistration, type Registered } from '../../protocol/agent-schemas.ts';
 import type { Parcel } from '../agents-file/parcels.ts';
 import type { AgentsFile } from '../agents-file/read.ts';
 import type { CliContext } from '../context.ts';
@@ -44,16 +45,24 @@ export function agentsImportCommand(context: CliContext): Command {
   });
 }
 
-async function readFile({ signal }: CliContext, file: string): Promise<AgentsFile> {
+export async function readFile(
+  { signal }: CliContext,
+  file: string,
+  schema: TSchema = AgentRegistration,
+): Promise<AgentsFile> {
   const { readAgentsFile } = await import('../agents-file/read.ts');
   try {
-    return await readAgentsFile(file, process.stdin, signal);
+    return await readAgentsFile(file, process.stdin, signal, schema);
   } catch (error) {
     throw fileFailure(file, error);
   }
 }
 
-function expectAgents(file: string, { agents, faults, faultsTotal }: AgentsFile): void {
+export function expectAgents(
+  file: string,
+  { agents, faults, faultsTotal }: AgentsFile,
+  done = 'imported',
+): void {
   const name = file === '-' ? 'stdin' : file;
   if (faultsTotal > 0) {
     const lines = faults.map(({ line, column, message }) => {
@@ -62,7 +71,7 @@ function expectAgents(file: string, { agents, faults, faultsTotal }: AgentsFile)
     if (faultsTotal > faults.length) {
       lines.push(`  … and ${plural(faultsTotal - faults.length, 'more fault')}`);
     }
-    const detail = `${name} has ${plural(faultsTotal, 'fault')}; nothing was imported.`;
+    const detail = `${name} has ${plural(faultsTotal, 'fault')}; nothing was ${done}.`;
     throw new Failure([detail, ...lines].join('\n'), {
       code: 'INVALID_ROWS',
       detail,

@@ -4,6 +4,7 @@ import type { CliContext } from '../context.ts';
 import { agentsImportCommand } from './agents-import.ts';
 import { agentsListCommand } from './agents-list.ts';
 import { drainCommand, resumeCommand, retireCommand } from './agents-maintain.ts';
+import { agentsRotateCommand } from './agents-rotate.ts';
 
 export function agentsCommand(context: CliContext): Command {
   return new Command('agents')
@@ -12,5 +13,6 @@ export function agentsCommand(context: CliContext): Command {
     .addCommand(agentsListCommand(context))
     .addCommand(drainCommand(context))
     .addCommand(resumeCommand(context))
-    .addCommand(retireCommand(context));
+    .addCommand(retireCommand(context))
+    .addCommand(agentsRotateCommand(context));
 }

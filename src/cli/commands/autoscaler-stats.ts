@@ -4,7 +4,7 @@ import type { CliContext } from '../context.ts';
 import { plural } from '../duration.ts';
 import { callsPool, type PoolCallOptions, withExample } from '../options.ts';
 import { PoolClient } from '../pool-client.ts';
-import { formatTable } from '../table.ts';
+import { formatTable, printable } from '../table.ts';
 
 type Kind = AutoscalerStats['specializations'][string];
 
@@ -41,6 +41,10 @@ async function print({ out }: CliContext, stats: AutoscalerStats): Promise<void>
   const rows = Object.entries(specializations).map(([name, kind]) => rowOf(name, kind));
   for (const line of rows.length === 0 ? [] : formatTable(HEADER, rows, out.width)) {
     await out.print(line);
+  }
+  for (const [name, { blocked }] of Object.entries(specializations)) {
+    // Of a pool of an earlier version it is absent.
+    if (blocked) await out.print(`${name} cannot start agents: ${printable(blocked)}`);
   }
 }
 

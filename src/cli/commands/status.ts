@@ -58,7 +58,7 @@ function describe({ url, ready, detail, stats, alerts }: Overview): string[] {
   if (stats) lines.push(...figures(stats));
   const open = alerts.filter(({ state }) => state === 'open');
   for (const alert of open) {
-    lines.push(`alert        ${alert.name}: ${alert.message} (since ${alert.opened_at})`);
+    lines.push(`alert        ${alert.name}: ${alert.message} (since ${alert.since})`);
   }
   if (open.length === 0) lines.push('alerts       none');
   return lines;

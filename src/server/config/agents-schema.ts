@@ -80,6 +80,12 @@ const Autoscaling = strict(
       0,
       86_400,
     ),
+    start_timeout_sec: seconds(
+      30,
+      'An agent that sends no heartbeat within this after its start has failed to start, and is ended.',
+      0.1,
+      3_600,
+    ),
     port_ranges: byName(
       Type.Unsafe<[number, number]>({
         type: 'array',

@@ -22,6 +22,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   'REMUDA_URL',
   'REMUDA_API_KEY',
   'REMUDA_KEY',
+  'REMUDA_KEY_FILE',
   'REMUDA_LAUNCHER',
   'REMUDA_DEBUG',
   // What agents are started with; a command of theirs may read the configuration too.

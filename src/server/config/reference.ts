@@ -84,7 +84,8 @@ export function configReference(): string {
     'A map that is set joins the default map entry by entry, unless it says that it replaces it.',
     'A configuration with a fault is not used: the start stops with every fault in one message.',
     'Further variables: `REMUDA_KEY` encrypts the credentials of agents (32 bytes as hex or base64, or',
-    'a passphrase of at least 32 characters); `REMUDA_URL` and `REMUDA_API_KEY` are for commands that',
+    'a passphrase of at least 32 characters), `REMUDA_KEY_FILE` names a file that holds it instead;',
+    '`REMUDA_URL` and `REMUDA_API_KEY` are for commands that',
     'talk to a pool. Any other `REMUDA_…` variable is a fault.',
   ];
   for (const entry of entries()) {

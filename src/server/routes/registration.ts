@@ -8,7 +8,7 @@ import { invalidRequest, problem } from '../../protocol/problem.ts';
 import type { ServerContext } from '../context.ts';
 import { type Answer, answer, problemAnswer, refused } from '../http/answer.ts';
 
-const NO_KEY = 'cannot be stored: set REMUDA_KEY, the key that encrypts it';
+const NO_KEY = 'cannot be stored: set REMUDA_KEY or REMUDA_KEY_FILE, the key that encrypts it';
 
 export async function registerAgents(context: ServerContext, body: RegisterBody): Promise<Answer> {
   const isMany = Array.isArray(body);

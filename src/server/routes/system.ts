@@ -1,5 +1,6 @@
 /** The service itself: alive, ready, metrics, its own description, a page for people. */
 import type { FastifyInstance } from 'fastify';
+import type { PoolStats } from '../../core/queries.ts';
 import { errorPage } from '../../protocol/errors.ts';
 import { openApiDocument } from '../../protocol/openapi.ts';
 import { poolEndpoints } from '../../protocol/pool-endpoints.ts';
@@ -8,7 +9,6 @@ import type { ServerContext } from '../context.ts';
 import { answer, problemAnswer, text } from '../http/answer.ts';
 import { bind } from '../http/bind.ts';
 import { notReady } from '../http/failures.ts';
-import type { FleetFigures } from '../metrics.ts';
 import { homePage, PAGE_POLICY } from '../page.ts';
 
 export function systemRoutes(app: FastifyInstance, context: ServerContext): void {
@@ -30,7 +30,7 @@ export function systemRoutes(app: FastifyInstance, context: ServerContext): void
   bind(app, context, poolEndpoints.metrics, async () => {
     const { ready } = host.readiness();
     const stats = await host.read((pool) => pool.stats()).catch(() => null);
-    const body = await metrics.text(stats, await fleetFigures(context), {
+    const body = await metrics.text(stats, fleetFigures(context, stats), {
       ready,
       uptimeSec: (clock.now() - startedAt) / 1_000,
       longPolls: context.waiters.size,
@@ -60,16 +60,21 @@ export function systemRoutes(app: FastifyInstance, context: ServerContext): void
   }));
 }
 
-/** Null while the pool is starting. A client names specializations too, when it registers agents. */
-async function fleetFigures({ fleet, config }: ServerContext): Promise<FleetFigures | null> {
-  const status = await fleet.status().catch(() => null);
-  if (status === null) return null;
-  const configured = config.multi_agent.specializations;
-  return {
-    enabled: status.enabled,
-    specializations: status.specializations.filter(
-      // What has limits is started from here, `primary` among them.
-      ({ name, limits }) => limits !== null || Object.hasOwn(configured, name),
-    ),
-  };
+/**
+ * Null while the pool is starting. A client names specializations too, when it registers agents.
+ * Taken from what is counted already: a scrape walks over the agents once.
+ */
+function fleetFigures({ fleet, config }: ServerContext, stats: PoolStats | null) {
+  const brief = fleet.brief();
+  if (brief === null || stats === null) return null;
+  const { bySpecialization } = stats.agents;
+  const names = new Set([
+    ...brief.kinds.map(({ name }) => name),
+    ...Object.keys(config.multi_agent.specializations),
+  ]);
+  const specializations = [...names].map((name) => ({
+    name,
+    ...(Object.hasOwn(bySpecialization, name) ? bySpecialization[name] : undefined),
+  }));
+  return { enabled: brief.enabled, specializations };
 }

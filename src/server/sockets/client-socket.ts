@@ -121,7 +121,9 @@ export class ClientSocket implements Watcher {
       .executeAll(commands)
       .then(
         (outcomes) => {
-          calls.forEach((call, i) => this.#written(call, outcomes[i] as Outcome, started));
+          for (const [i, call] of calls.entries()) {
+            this.#written(call, outcomes[i] as Outcome, started);
+          }
         },
         (error: unknown) => {
           for (const { id } of calls) this.#reply(id, this.#failure(error));

@@ -4,6 +4,7 @@ import {
   type AdoptedAgent,
   type AgentExit,
   type AgentLaunch,
+  type AgentOutput,
   ProvisionError,
   type Provisioner,
 } from '../../../host/provisioner.ts';
@@ -101,6 +102,10 @@ export class ProcessProvisioner implements Provisioner {
     const stopping = this.#stop(agentId).finally(() => this.#stopping.delete(agentId));
     this.#stopping.set(agentId, stopping);
     return stopping;
+  }
+
+  output(agentId: string): Promise<AgentOutput> {
+    return this.#logs.output(agentId);
   }
 
   async isPortFree(port: number): Promise<boolean> {

@@ -17,8 +17,10 @@ import {
   writeSync,
 } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { HostLog } from '../../../host/host.ts';
-import { ProvisionError } from '../../../host/provisioner.ts';
+import { type AgentOutput, ProvisionError } from '../../../host/provisioner.ts';
+import { lastLines } from './last-lines.ts';
 import { pathFor } from './log-paths.ts';
 
 /** A log outgrows its limit by what its agent writes in this time. */
@@ -94,6 +96,8 @@ function moveRest(source: number, from: number, target: number): void {
 export class RotatingLogs {
   readonly #options: LogOptions;
   readonly #watched = new Set<string>();
+  /** How much of the log earlier processes have written. */
+  readonly #beginnings = new Map<string, number>();
   readonly #rotating = new Map<string, Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -113,10 +117,21 @@ export class RotatingLogs {
       mkdirSync(directory, { recursive: true });
       // One that ends soon after each start may never be there when its log is looked at.
       await this.rotateIfLarge(agentId);
-      return openSync(path, 'a', MODE);
+      const handle = openSync(path, 'a', MODE);
+      this.#beginnings.set(agentId, sizeOf(path));
+      return handle;
     } catch (error) {
       throw unwritable(directory, path, error);
     }
+  }
+
+  /** What its latest process has written last. */
+  async output(agentId: string): Promise<AgentOutput> {
+    const path = this.pathOf(agentId);
+    const beginning = this.#beginnings.get(agentId) ?? 0;
+    // A log that is shorter than it was has been rotated since.
+    const from = beginning <= sizeOf(path) ? beginning : 0;
+    return { path: resolve(path), lastLines: await lastLines(path, from) };
   }
 
   watch(agentId: string): void {
