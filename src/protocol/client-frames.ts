@@ -76,7 +76,7 @@ export const CLIENT_CALLS = {
     {
       title: 'watch',
       description:
-        'Push what happens to these from now on, as after a reconnect; what a connection has asked for is watched by itself. What happened before is pushed at once.',
+        'Push what happens to these from now on, as after a reconnect; what a connection has asked for is watched by itself. What happened since the client last heard is pushed at once; `missing` of the answer names what the pool does not know.',
     },
   ),
   auth: strict(

@@ -1,6 +1,7 @@
 /** The files that are written from the schemas. A test holds each to what it is made from. */
 import { errorsReference } from '../protocol/errors.ts';
 import { openApiDocument } from '../protocol/openapi.ts';
+import { socketsReference } from '../protocol/sockets-reference.ts';
 import { configFile, configReference } from './config/reference.ts';
 
 export interface ReferenceFile {
@@ -14,6 +15,7 @@ export function referenceFiles(version: string): readonly ReferenceFile[] {
     { path: 'config.yaml', text: configFile() },
     { path: 'docs/reference/configuration.md', text: configReference() },
     { path: 'docs/reference/errors.md', text: errorsReference() },
+    { path: 'docs/reference/sockets.md', text: socketsReference() },
     { path: 'docs/reference/openapi.json', text: `${jsonText(openApiDocument(version), '', 0)}\n` },
   ];
 }

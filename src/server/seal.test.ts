@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Sealer, sealerFrom } from './seal.ts';
+import { type Sealer, sealerFrom, sealerFromEnvironment } from './seal.ts';
 
 function sealer(text: string): Sealer {
   const result = sealerFrom(text);
@@ -58,5 +61,31 @@ describe('REMUDA_KEY', () => {
       ok: false,
       message: expect.stringMatching(/at least 32 characters/),
     });
+  });
+});
+
+describe('REMUDA_KEY_FILE', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'remuda-key-')), 'key');
+
+  test('holds the key', () => {
+    writeFileSync(file, `${key}\n`);
+    const result = sealerFromEnvironment({ REMUDA_KEY_FILE: file });
+    if (!result.ok || !result.sealer) throw new Error('no sealer');
+    expect(result.sealer.open('a', sealer(key).seal('a', 'x'))).toBe('x');
+  });
+
+  test('that is missing, empty, too short or beside a key is a fault that names the file', () => {
+    const fault = (env: { [name: string]: string }) => {
+      const result = sealerFromEnvironment(env);
+      return result.ok ? 'none' : `${result.source} ${result.message}`;
+    };
+    expect(fault({ REMUDA_KEY_FILE: `${file}.gone` })).toMatch(/REMUDA_KEY_FILE cannot be read/);
+    writeFileSync(file, '\n');
+    expect(fault({ REMUDA_KEY_FILE: file })).toContain('is empty');
+    writeFileSync(file, 'short');
+    expect(fault({ REMUDA_KEY_FILE: file })).toContain(`${file} must be 32 bytes`);
+    expect(fault({ REMUDA_KEY_FILE: file, REMUDA_KEY: key })).toContain('keep one of the two');
+    expect(fault({ REMUDA_KEY: 'short' })).toMatch(/^REMUDA_KEY must be/);
+    expect(fault({})).toBe('none');
   });
 });

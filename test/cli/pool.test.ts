@@ -28,6 +28,36 @@ music_2,general,music voice,,2,,no,,
 "plain",,,lite,,,,,
 `;
 
+describe('a pool that has a key', () => {
+  it('takes new credentials, one from stdin or many from a file, and shows none', async () => {
+    const key = write('key', `${'0'.repeat(64)}\n`);
+    const sealed = await servePool({ REMUDA_KEY_FILE: key });
+    const env = { REMUDA_URL: sealed.url };
+    const agents = write('agents.csv', 'agent_id,credential\nbot_1,old-1\nbot_2,old-2\n');
+    expect((await cli(['agents', 'import', agents], { env })).code).toBe(0);
+
+    const one = await cli(['agents', 'rotate', 'bot_1'], { env, input: 'new-secret\n' });
+    expect(one).toMatchObject({ code: 0, stdout: 'bot_1 has a new credential\n', stderr: '' });
+    const file = write('rotated.csv', 'agent_id,credential\nbot_1,secret-a\nbot_9,secret-b\n');
+    const many = await cli(['agents', 'rotate', '--file', file, '--json'], { env });
+    expect(many.code).toBe(1);
+    expect(many.json).toMatchObject({
+      agents: [{ agent_id: 'bot_1' }],
+      errors: [{ agent_id: 'bot_9', code: 'NOT_FOUND' }],
+    });
+    const bad = write('bad.csv', 'agent_id,credential\nbot_1,\nbot_2,x\n');
+    const refused = await cli(['agents', 'rotate', '--file', bad], { env });
+    expect(refused.stderr).toContain('1 fault; nothing was changed');
+    const none = await cli(['agents', 'rotate', 'bot_1'], { env });
+    expect(none).toMatchObject({ code: 2 });
+    expect(none.stderr).toContain('no credential');
+    expect((await cli(['agents', 'rotate'], { env })).code).toBe(2);
+    const shown = [one, many, refused].map(({ stdout, stderr }) => stdout + stderr).join();
+    expect(shown).not.toMatch(/secret/);
+    expect((await sealed.stop()).code).toBe(0);
+  });
+});
+
 describe('a pool, from the first agent to the last lease', () => {
   it('registers the agents of a CSV file, and twice is once', async () => {
     const file = write('agents.csv', CSV);

@@ -88,12 +88,12 @@ export interface ServedPool {
   stop(): Promise<Finished>;
 }
 
-export async function servePool(...args: readonly string[]): Promise<ServedPool> {
+export async function servePool(env: CliOptions['env'] = {}): Promise<ServedPool> {
   const cwd = workspace();
   const data = join(cwd, 'data');
   const child = spawnCli(
-    ['serve', '--port=0', `--data=${data}`, '--log.file=', '--multi_agent.enabled=false', ...args],
-    { cwd },
+    ['serve', '--port=0', `--data=${data}`, '--log.file=', '--multi_agent.enabled=false'],
+    { cwd, env },
   );
   const end = finished(child);
   const url = await new Promise<string>((resolve, reject) => {

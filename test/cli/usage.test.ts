@@ -155,10 +155,11 @@ describe.concurrent('an output that takes nothing', () => {
 
 describe.concurrent('an interruption', () => {
   it('ends a command that waits', async () => {
-    const pool = await fakePool(() => {});
+    const { promise: isWaiting, resolve } = Promise.withResolvers<void>();
+    const pool = await fakePool(() => resolve());
     const child = spawnCli(['lease', 'g', '--wait', '50', '--url', pool.url]);
     const end = finished(child);
-    await new Promise((next) => setTimeout(next, 1_500));
+    await Promise.race([isWaiting, end]);
     child.kill('SIGINT');
     const { code, stderr } = await end;
     pool.stop();

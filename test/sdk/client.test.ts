@@ -2,8 +2,8 @@ import { describe, expect, test, vi } from 'vitest';
 import {
   AgentNotInstalledError,
   ClosedError,
-  connect,
   ConnectionError,
+  connect,
   InvalidRequestError,
   LeaseEndedError,
   NoSuchCapabilityError,
@@ -111,7 +111,10 @@ describe.each(['socket', 'http'] as const)('over %s', (transport) => {
     for (let round = 0; round < 30; round++) {
       const abort = new AbortController();
       const asked = pool.lease({ tenant: `t${round}`, signal: abort.signal });
-      const outcome = asked.then((lease) => lease, (error: unknown) => error as Error);
+      const outcome = asked.then(
+        (lease) => lease,
+        (error: unknown) => error as Error,
+      );
       await new Promise((resolve) => setTimeout(resolve, round % 6));
       abort.abort();
       const result = await outcome;

@@ -8,14 +8,13 @@ export class CuttingProxy {
   opened = 0;
   /** New connections are refused, as by a machine that is not there. */
   isDown = false;
-  /** What comes is read and goes nowhere: the other end has vanished without a word. */
-  isSwallowing = false;
   /** Upgrades are answered as by a proxy that knows only requests and answers. */
   refusesUpgrades = false;
   /** What the pool answers is lost, and the connection cut with it. */
   losesAnswers: ((text: string) => boolean) | null = null;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #dead = new WeakSet<Socket>();
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -36,6 +35,11 @@ export class CuttingProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** From now on nothing comes through what is open: the other end has vanished without a word. */
+  swallow(): void {
+    for (const socket of this.#sockets) this.#dead.add(socket);
+  }
+
   #pipe(near: Socket, target: number): void {
     if (this.isDown) {
       near.destroy();
@@ -48,18 +52,19 @@ export class CuttingProxy {
       socket.on('error', () => {});
       socket.on('close', () => {
         this.#sockets.delete(socket);
+        if (this.#dead.has(socket)) return;
         near.destroy();
         far.destroy();
       });
     }
     near.on('data', (data) => {
-      if (this.isSwallowing) return;
+      if (this.#dead.has(near)) return;
       if (this.refusesUpgrades && /^upgrade: websocket/im.test(String(data))) {
         near.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
       } else far.write(data);
     });
     far.on('data', (data) => {
-      if (this.isSwallowing) return;
+      if (this.#dead.has(far)) return;
       if (this.losesAnswers?.(String(data))) {
         this.losesAnswers = null;
         near.destroy();

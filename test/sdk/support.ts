@@ -1,7 +1,7 @@
 /** What the tests of the SDK share: a real server, agents on it, and what is told of a lease. */
 import { onTestFinished } from 'vitest';
-import { type Lease, type Pool, type ConnectOptions, connect } from '../../src/sdk/client.ts';
-import { start, type StartOptions, type TestServer } from '../server/support.ts';
+import { type ConnectOptions, connect, type Lease, type Pool } from '../../src/sdk/client.ts';
+import { type StartOptions, start, type TestServer } from '../server/support.ts';
 
 export async function startServer(options?: StartOptions): Promise<TestServer> {
   const server = await start(options);

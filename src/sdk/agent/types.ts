@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** What users of `remuda/agent` see. */
 import type { RemudaError } from '../errors.ts';
 import type { WebSocketClass } from '../net/socket.ts';

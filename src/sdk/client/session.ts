@@ -272,8 +272,9 @@ export class Session {
   }
 
   async #find(): Promise<Found> {
-    const { transport = 'auto' } = this.#options;
-    if (transport === 'http') return this.#tryHttp();
+    const { transport = 'auto', webSocket = globalThis.WebSocket } = this.#options;
+    const hasSocket = transport === 'socket' || (webSocket as unknown) !== undefined;
+    if (transport === 'http' || !hasSocket) return this.#tryHttp();
     try {
       return await this.#trySocket();
     } catch (error) {

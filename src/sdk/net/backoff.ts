@@ -8,7 +8,7 @@ export class Backoff {
   readonly #maxMs: number;
   #failures = 0;
 
-  constructor(baseMs = 200, maxMs = 15_000) {
+  constructor(baseMs = 200, maxMs = 5_000) {
     this.#baseMs = baseMs;
     this.#maxMs = maxMs;
   }

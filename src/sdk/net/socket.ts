@@ -57,7 +57,7 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
     if (Class === undefined) {
       throw makeError('INVALID_REQUEST', 'This runtime has no WebSocket; pass one as `webSocket`.');
     }
-    const ws = new Class(url, protocol);
+    const ws = construct(Class, url, protocol);
     let state: 'opening' | 'open' | 'over' = 'opening';
     const timer = setTimeout(() => fail(`no answer in ${timeoutMs / 1_000} s`), timeoutMs);
     const abort = () => fail('aborted');
@@ -100,21 +100,35 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
     });
     let trouble = '';
     ws.addEventListener('error', ({ message }) => {
-      trouble = message || 'connection error';
+      trouble = message ? message : 'connection error';
       // A close follows and may say more, but not in every runtime.
       setTimeout(() => fail(trouble, 1006), 50);
     });
     ws.addEventListener('close', ({ code = 1006, reason }) => {
-      fail(reason || trouble || `closed with ${code}`, code);
+      const said = [reason, trouble].find((text) => text !== undefined && text !== '');
+      fail(said ?? `closed with ${code}`, code);
     });
   });
+}
+
+/** Some runtimes refuse an address by throwing, such as a port that browsers keep from web pages. */
+function construct(Class: WebSocketClass, url: string, protocol: string): WebSocketLike {
+  try {
+    return new Class(url, protocol);
+  } catch (cause) {
+    const detail = `No socket can be opened to ${url} (${(cause as Error).message}).`;
+    throw makeError('CONNECTION', detail, { cause });
+  }
 }
 
 /** The address of a socket of the pool. Throws for one that is not a pool's. */
 export function poolUrl(url: string | URL, path: string, scheme: 'ws' | 'http'): string {
   const base = URL.canParse(String(url)) ? new URL(url) : null;
   if (base === null || !/^(http|ws)s?:$/.test(base.protocol)) {
-    throw makeError('INVALID_REQUEST', `The address of a pool begins with http:// or https://: ${url}`);
+    throw makeError(
+      'INVALID_REQUEST',
+      `The address of a pool begins with http:// or https://: ${url}`,
+    );
   }
   if (base.username !== '' || base.password !== '') {
     throw makeError('INVALID_REQUEST', 'The address must not hold a password; pass `apiKey`.');
