@@ -16,7 +16,7 @@ import type { BotSpec, MusicBotStatus, MusicOptions } from './types.ts';
 /** What the platform allows a bot that it has not verified. */
 const GUILDS_UNVERIFIED = 100;
 /** A bot that does not come back within this leaves its work to others. */
-const AWAY_MS = 60_000;
+const AWAY_SEC = 60;
 /** How long a login that was refused for good waits for somebody to mend it. */
 const REFUSED_MS = 60_000;
 /** View channels, connect, speak. */
@@ -39,6 +39,7 @@ export class MusicBot {
   /** The platform does not take it; another one may be better. */
   #deadToken: string | undefined;
   #login: Login | null = null;
+  #client: Client | null = null;
   /** Why another runner, or nobody, is to host the agent. */
   #denied: string | null = 'waiting for the pool';
   #last = 'not logged in yet';
@@ -67,9 +68,10 @@ export class MusicBot {
     });
   }
 
+  /** The newest client. */
   get client(): Client {
-    if (this.#login === null) throw new Error(`The bot of "${this.agentId}" is not logged in.`);
-    return this.#login.client;
+    if (this.#client === null) throw new Error(`The bot of "${this.agentId}" was never logged in.`);
+    return this.#client;
   }
 
   /** Why it takes no new work. */
@@ -166,6 +168,7 @@ export class MusicBot {
       error: (error) => this.#options.onError?.(error, { agentId: this.agentId }),
     });
     this.#login = login;
+    this.#client = login.client;
     this.seats.attach(login);
     this.#tell();
     void login.start();
@@ -177,6 +180,7 @@ export class MusicBot {
     this.#login = null;
     this.#tell();
     await login.close();
+    this.seats.detach();
     return end;
   }
 
@@ -239,7 +243,11 @@ export class MusicBot {
       clearTimeout(this.#awayTimer);
       this.#awayTimer = undefined;
     } else {
-      this.#awayTimer ??= setTimeout(() => this.seats.loseAll(this.trouble ?? trouble), AWAY_MS);
+      const { awayTimeoutSec = AWAY_SEC } = this.#options;
+      this.#awayTimer ??= setTimeout(() => {
+        this.#awayTimer = undefined;
+        this.seats.loseAll(this.trouble ?? trouble);
+      }, awayTimeoutSec * 1_000);
     }
     if (trouble === this.#told || this.#runner === null) return;
     this.#told = trouble;

@@ -40,6 +40,13 @@ export class Seats {
     });
   }
 
+  /** The client has ended, and with its session every place in voice. */
+  detach(): void {
+    this.#login = null;
+    this.#forget();
+    this.tend();
+  }
+
   packet({ t, d }: Packet): void {
     if (t === 'READY') this.#forget();
     else if (t === 'VOICE_STATE_UPDATE') {

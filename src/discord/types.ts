@@ -70,6 +70,8 @@ export interface MusicOptions extends Hosting {
   readonly client?: Partial<ClientOptions>;
   /** How long joining a channel may take, the login included; default 8, less than the pool waits. */
   readonly joinTimeoutSec?: number;
+  /** How long work waits for a bot that is not logged in any more; default 60. */
+  readonly awayTimeoutSec?: number;
   /** Keeps the label `invite_url` of the agents in the pool; default true. */
   readonly invites?: boolean;
 }

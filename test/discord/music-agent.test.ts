@@ -145,6 +145,23 @@ describe('a session', () => {
     expect(standIn.violations).toEqual([]);
   });
 
+  it('that ends while the bot is away is left as soon as it is back', async () => {
+    const { standIn, server, runner, lease } = await playing();
+    standIn.drop(BOT.id, 'abrupt');
+    await until(() => /reconnecting/.test(runner.bots[0]!.trouble ?? ''), 'the loss is noticed');
+    await lease.release();
+    await isState(server, lease, 'released');
+    expect(standIn.voiceOf(BOT.id, GUILD.id)).toBe(GUILD.voice);
+    await until(() => standIn.voiceOf(BOT.id, GUILD.id) === null, 'the bot leaves');
+    expect(standIn.gateway.sessions.map(({ resumes }) => resumes)).toEqual([1]);
+  });
+
+  it('whose bot does not come back is given back', async () => {
+    const { standIn, server, lease } = await playing({ awayTimeoutSec: 0.2 });
+    standIn.resetToken(BOT.id, 'token-b');
+    await isState(server, lease, 'released');
+  });
+
   it('is given back when its play fails', async () => {
     const errors: string[] = [];
     const fail = Promise.withResolvers<void>();
