@@ -45,6 +45,8 @@ type Manager = Parameters<NonNullable<WebSocketOptions['buildIdentifyThrottler']
 const INTENTS = [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates];
 /** How long a failed question about the limits waits for the next one. */
 const ASK_AGAIN_MS = 5_000;
+/** How long the goodbye to the platform may take. */
+const CLOSE_MS = 3_000;
 const AUTHENTICATION_FAILED = 4_004;
 
 export class Login {
@@ -127,7 +129,10 @@ export class Login {
   async close(): Promise<void> {
     this.#isOver = true;
     this.#sharding?.end();
-    await this.client.destroy();
+    // The library forgets to answer when a connection is ended while it waits for a greeting.
+    const patience = new AbortController();
+    await Promise.race([this.client.destroy(), sleep(CLOSE_MS, patience.signal)]);
+    patience.abort();
   }
 
   #listen(): void {

@@ -12,8 +12,13 @@ export interface VoiceConnectionData {
   readonly token: string;
 }
 
-/** The packets themselves, for libraries that want them. */
-export interface VoicePackets {
+/** Takes the packets themselves. */
+export interface PacketReader {
+  state(state: GatewayVoiceState): void;
+  server(server: GatewayVoiceServerUpdateDispatchData): void;
+}
+
+interface VoicePackets {
   readonly state: GatewayVoiceState | null;
   readonly server: GatewayVoiceServerUpdateDispatchData | null;
 }
@@ -39,6 +44,7 @@ export class Seat {
   readonly #owner: SeatOwner;
   readonly #lost = new AbortController();
   readonly #listeners = new Set<() => void>();
+  readonly #readers = new Set<PacketReader>();
   #seatedAt: number | null = null;
   #packets: VoicePackets = { state: null, server: null };
 
@@ -62,10 +68,6 @@ export class Seat {
   get isJoined(): boolean {
     if (this.#seatedAt === null) return false;
     return this.voice !== null || performance.now() - this.#seatedAt > VOICE_DATA_MS;
-  }
-
-  get packets(): VoicePackets {
-    return this.#packets;
   }
 
   get voice(): VoiceConnectionData | null {
@@ -97,17 +99,31 @@ export class Seat {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Hands on the packets, those that came already in the next turn. Returns the end of it. */
+  onPacket(reader: PacketReader): () => void {
+    queueMicrotask(() => {
+      const { state, server } = this.#packets;
+      if (!this.#readers.has(reader)) return;
+      if (state !== null) reader.state(state);
+      if (server !== null) reader.server(server);
+    });
+    this.#readers.add(reader);
+    return () => void this.#readers.delete(reader);
+  }
+
   changed(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 
   takeState(state: GatewayVoiceState): void {
     this.#packets = { ...this.#packets, state };
+    for (const reader of [...this.#readers]) reader.state(state);
     this.changed();
   }
 
   takeServer(server: GatewayVoiceServerUpdateDispatchData): void {
     this.#packets = { ...this.#packets, server };
+    for (const reader of [...this.#readers]) reader.server(server);
     this.changed();
   }
 

@@ -78,18 +78,16 @@ export class SeatedSession implements MusicSession {
 
   readonly adapterCreator: InternalDiscordGatewayAdapterCreator = (methods: Methods) => {
     let isOver = false;
-    const stop = this.onVoice(() => {
-      const { state, server } = this.#seat.packets;
-      if (isOver || state === null || server === null) return;
-      methods.onVoiceStateUpdate(state as Parameters<Methods['onVoiceStateUpdate']>[0]);
-      methods.onVoiceServerUpdate(server);
+    const stop = this.#seat.onPacket({
+      // One state in two declarations of its type.
+      state: (state) =>
+        methods.onVoiceStateUpdate(state as Parameters<Methods['onVoiceStateUpdate']>[0]),
+      server: (server) => methods.onVoiceServerUpdate(server),
     });
     const adapter = {
       end: () => {
         if (isOver) return;
-        isOver = true;
-        stop();
-        this.#adapters.delete(adapter);
+        destroy();
         methods.destroy();
       },
     };

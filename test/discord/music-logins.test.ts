@@ -34,6 +34,9 @@ describe('budget', () => {
     await server.call('PATCH', '/v1/agents/a', { credential: 'token-b' });
     await until(() => standIn.voiceOf(BOT.id, GUILD.id) === GUILD.voice, 'it goes on');
     expect(await stateOf(server, await waiting)).toBe('active');
+    await server.call('PATCH', '/v1/agents/a', { credential: 'token-of-nobody' });
+    await standIn.until(() => standIn.gateway.connections === 0, 'it has logged out');
+    await until(async () => (await rejected(server)).NO_BUDGET === 1, 'no budget once more');
     expect(standIn.violations).toEqual([]);
   });
 
@@ -159,26 +162,37 @@ describe('logins', () => {
     expect(standIn.gateway.sessions.map(({ resumes }) => resumes)).toEqual([0]);
   });
 
+  it('end for good, even before they have begun', async () => {
+    const standIn = await smallWorld();
+    const server = await startPool();
+    const runner = await agents(server, standIn, { bots: [{ ...ONE, token: BOT.token }] });
+    await standIn.until(() => standIn.gateway.connections === 1, 'a connection');
+    await runner.close();
+    await standIn.until(() => standIn.gateway.connections === 0, 'its end');
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(standIn.gateway.connections).toBe(0);
+    expect(standIn.gateway.identifies).toBe(0);
+  });
+
   it('wait until no other runner has the agent', async () => {
     const standIn = await smallWorld();
     const server = await startPool();
-    const bots = [{ ...ONE, token: BOT.token }];
-    const first = await agents(server, standIn, { bots });
+    const other = { token: 'token-b', id: '502', name: 'bot b' };
+    standIn.addBot(other);
+    const first = await agents(server, standIn, { bots: [{ ...ONE, token: BOT.token }] });
     await isReady(server, first);
-    let isHosted = false;
-    const errors: string[] = [];
-    const second = agents(server, standIn, {
-      bots,
-      onError: ({ message }) => errors.push(message),
-    }).then((runner) => {
-      isHosted = true;
-      return runner;
+    const second = await agents(server, standIn, {
+      bots: [
+        { ...ONE, token: BOT.token },
+        { agentId: 'b', token: other.token },
+      ],
     });
-    await until(() => errors.some((text) => /is hosted by/.test(text)), 'the refusal');
-    expect(standIn.gateway.identifies).toBe(1);
-    expect(isHosted).toBe(false);
+    await until(() => second.bots[1]!.trouble === null, 'its own bot is up');
+    expect(second.bots[0]!.trouble).toContain('is hosted by the runner');
+    expect(standIn.gateway.identifies).toBe(2);
     await first.close();
-    await isReady(server, await second);
+    await isReady(server, second);
+    expect(standIn.gateway.identifies).toBeGreaterThan(2);
     expect(standIn.violations.filter(({ kind }) => kind === 'identified_twice')).toEqual([]);
   });
 });
