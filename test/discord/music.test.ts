@@ -3,7 +3,7 @@
  * happens to bots: storms of requests, invitations and kicks, lost connections and sessions, a changed
  * token. All of it is real but the platform: discord.js, the agents, the pool.
  */
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { startAgents } from '../../examples/discord-music/agents.ts';
 import { startMainBot } from '../../examples/discord-music/main-bot.ts';
 import type { TestServer } from '../server/support.ts';
@@ -14,6 +14,11 @@ import { endEverythingAfterEach, guildSpec, startStandIn } from './support.ts';
 
 endEverythingAfterEach();
 endMusicAfterEach();
+// The example says what it does.
+beforeEach(() => {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  return () => log.mockRestore();
+});
 
 const BOTS = 20;
 const GUILDS = 60;
