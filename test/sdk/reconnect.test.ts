@@ -121,12 +121,12 @@ describe.each(['socket', 'http'] as const)('over %s', (transport) => {
 test('many requests over a connection that is cut again and again', async () => {
   const agents = Array.from({ length: 20 }, (_, i) => `a${i}`);
   const { server, proxy, pool } = await through('socket', agents);
-  const cutting = setInterval(() => proxy.cut(), 150);
+  const cutting = setInterval(() => proxy.cut(), 50);
   const holders = new Map<string, string>();
   let granted = 0;
   await Promise.all(
     Array.from({ length: 60 }, async (_, i) => {
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < 8; round++) {
         const lease = await pool.lease({ tenant: `t${i}`, reuse: false });
         // Nobody may be told of an agent that somebody else holds.
         expect(holders.get(lease.agentId)).toBeUndefined();
@@ -139,7 +139,7 @@ test('many requests over a connection that is cut again and again', async () => 
     }),
   );
   clearInterval(cutting);
-  expect(granted).toBe(300);
+  expect(granted).toBe(480);
   expect(proxy.opened).toBeGreaterThan(3);
   await vi.waitFor(async () => expect(await liveLeases(server)).toEqual([]), { timeout: 5_000 });
   expect(await queueLength(server)).toBe(0);
