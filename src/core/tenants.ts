@@ -183,6 +183,17 @@ export class TenantTable {
     });
   }
 
+  /** The sum over the hours of its count times a weight of that hour; makes no array. */
+  weightedGrants(tenant: number, weights: ArrayLike<number>): number {
+    const from = tenant * WORDS + HOURS;
+    let sum = 0;
+    for (let hour = 0; hour < 24; hour++) {
+      const word = this.#i32[from + (hour >> 3)];
+      sum += weights[hour] * ((word >>> ((hour % HOURS_A_WORD) * 4)) & FULL_HOUR);
+    }
+    return sum;
+  }
+
   columns(): Columns {
     const rows = this.names.end;
     const columns: Columns = { hand: Int32Array.of(this.#hand) };
