@@ -49,8 +49,7 @@ export function invitable(
   );
   // Sorting is stable: agents that are equal stay in the order in which they were found.
   found.sort(
-    (a, b) =>
-      Number(a.isUnfit) - Number(b.isUnfit) || a.shared - b.shared || a.tenants - b.tenants,
+    (a, b) => Number(a.isUnfit) - Number(b.isUnfit) || a.shared - b.shared || a.tenants - b.tenants,
   );
   return found.slice(0, INVITES_OFFERED).map(({ agent }) => agent);
 }
@@ -103,7 +102,10 @@ function weighed(
  * How many tenants an agent may have, by its labels: `max_tenants` if it is a whole number, else
  * no limit for an agent whose label `verified` is "true", else Discord's limit for the others.
  */
-function maxTenants({ max_tenants: stated, verified }: Labels): number {
+export function maxTenants(
+  { max_tenants: stated, verified }: Labels,
+  unverified: number = UNVERIFIED_MAX_TENANTS,
+): number {
   if (stated !== undefined && /^\d{1,9}$/.test(stated)) return Number(stated);
-  return verified === 'true' ? Number.POSITIVE_INFINITY : UNVERIFIED_MAX_TENANTS;
+  return verified === 'true' ? Number.POSITIVE_INFINITY : unverified;
 }
