@@ -100,6 +100,7 @@ const sweep = values.invites.split(',').map((text) => {
   const equal = guilds.map(() => each);
   const same = planned({ perTenant: each });
   const free = planned({ total: each * guilds.length });
+  const floor = planned({ total: each * guilds.length, atLeast: 1 });
   const counts = free.members.map((own) => own.length);
   const chance = (all: readonly number[]) =>
     drawn((seed) => byChance(all, agentCount, MAX_PER_AGENT, generator(seed)));
@@ -123,6 +124,7 @@ const sweep = values.invites.split(',').map((text) => {
       guilds_without: counts.filter((count) => count === 0).length,
       most: counts.reduce((most, count) => Math.max(most, count), 0),
     },
+    planned_at_least_one: rounded(covered(floor.members)),
     plan_sec: rounded(Math.max(same.sec, free.sec), 1),
   };
 });
@@ -139,11 +141,18 @@ const figures = {
 };
 const points = (more: number, less: number) => rounded((more - less) * 100, 1);
 const ratios = Object.fromEntries(
-  sweep.flatMap(({ invites_per_guild: each, same_number: same, planned_number: free }) => [
-    [`points over chance, ${each} a guild on average`, points(free.planned, same.chance)],
-    [`points over chance, ${each} for each guild`, points(same.planned, same.chance)],
-    [`points over chance with the plan's numbers, ${each}`, points(free.planned, free.chance)],
-  ]),
+  sweep.flatMap((row) => {
+    const { invites_per_guild: each, same_number: same, planned_number: free } = row;
+    return [
+      [`points over chance, ${each} a guild on average`, points(free.planned, same.chance)],
+      [`points over chance, ${each} for each guild`, points(same.planned, same.chance)],
+      [
+        `points over chance, ${each} on average, at least one`,
+        points(row.planned_at_least_one, same.chance),
+      ],
+      [`points over chance with the plan's numbers, ${each}`, points(free.planned, free.chance)],
+    ];
+  }),
 );
 if (values.json) {
   process.stdout.write(`${JSON.stringify(report('invites', { figures, ratios }))}\n`);
@@ -168,6 +177,10 @@ if (values.json) {
       [
         '  agents of its own (no sharing)',
         ...sweep.map((row) => percent(row.planned_number.agents_of_its_own)),
+      ],
+      [
+        '  planned, at least one for each',
+        ...sweep.map((row) => percent(row.planned_at_least_one)),
       ],
       [
         '  guilds without an invite',

@@ -44,8 +44,9 @@ export function invitable(
 ): number[] {
   const hours = tenant === NONE ? ANY_HOUR : state.tenants.grantsByHour(tenant);
   const asks = hours.some((grants) => grants > 0) ? hours : ANY_HOUR;
+  const weights = Int32Array.from(asks);
   const found = candidates(state, requirement, name, tenant).map((agent) =>
-    weighed(state, agent, asks),
+    weighed(state, agent, weights),
   );
   // Sorting is stable: agents that are equal stay in the order in which they were found.
   found.sort(
@@ -80,14 +81,14 @@ function candidates(
 function weighed(
   { agents, memberships, tenants }: PoolState,
   agent: number,
-  asks: readonly number[],
+  weights: Int32Array,
 ): Candidate {
   const others = memberships.tenantsOf(agent);
   let shared = 0;
   let seen = 0;
   for (const other of others) {
     if (seen++ === INVITE_TENANTS_WEIGHED) break;
-    shared += tenants.weightedGrants(other, asks);
+    shared += tenants.weightedGrants(other, weights);
   }
   const availability = agents.availability(agent);
   return {

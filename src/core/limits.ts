@@ -62,7 +62,7 @@ export const SCALING_RECORDS_KEPT = 10_000;
 /** Invites offered with AGENT_NOT_INSTALLED. */
 export const INVITES_OFFERED = 5;
 /** Agents among which they are chosen: of so many at random the best is near the best of all. */
-export const INVITES_WEIGHED = 128;
+export const INVITES_WEIGHED = 64;
 /** Fitting agents that are looked at for them, where most are members already or full. */
 export const INVITES_LOOKED_AT = 4_096;
 /** Tenants of an agent whose hours are compared; only verified agents have more than this. */

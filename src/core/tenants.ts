@@ -183,13 +183,18 @@ export class TenantTable {
     });
   }
 
-  /** The sum over the hours of its count times a weight of that hour; makes no array. */
-  weightedGrants(tenant: number, weights: ArrayLike<number>): number {
+  /**
+   * The sum over the hours of its count times a weight of that hour. Thousands of tenants may be
+   * weighed for one answer, so it goes by words and makes nothing.
+   */
+  weightedGrants(tenant: number, weights: Int32Array): number {
     const from = tenant * WORDS + HOURS;
     let sum = 0;
-    for (let hour = 0; hour < 24; hour++) {
-      const word = this.#i32[from + (hour >> 3)];
-      sum += weights[hour] * ((word >>> ((hour % HOURS_A_WORD) * 4)) & FULL_HOUR);
+    for (let i = 0; i < 3; i++) {
+      let word = this.#i32[from + i];
+      for (let hour = i * HOURS_A_WORD; word !== 0; hour++, word >>>= 4) {
+        sum += weights[hour] * (word & FULL_HOUR);
+      }
     }
     return sum;
   }

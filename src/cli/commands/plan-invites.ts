@@ -36,6 +36,7 @@ export interface PlanInvitesOptions extends PoolCallOptions {
   readonly tenant?: readonly string[];
   readonly invites?: number;
   readonly perTenant?: number;
+  readonly atLeast?: number;
   readonly maxPerTenant: number;
   readonly maxPerAgent: number;
   readonly out?: string;
@@ -62,6 +63,11 @@ export function planInvitesCommand(context: CliContext): Command {
       wholeNumber(1, MOST_INVITES),
     )
     .option('--per-tenant <n>', 'so many invites for each tenant', wholeNumber(1, 1_000))
+    .option(
+      '--at-least <n>',
+      'with --invites: first give each tenant so many',
+      wholeNumber(1, 1_000),
+    )
     .option(
       '--max-per-tenant <n>',
       'agents that a tenant may have',
@@ -120,7 +126,8 @@ export function planInvitesCommand(context: CliContext): Command {
     const wanted = roomOf(world.input).map((most) => Math.min(most, perTenant ?? 0));
     const sum = wanted.reduce((total, most) => total + most, invites);
     expectRoom(world, options, sum, capacityOf(world.input));
-    const budget = perTenant === undefined ? { total: invites } : { perTenant };
+    const { atLeast } = options;
+    const budget = perTenant === undefined ? { total: invites, atLeast } : { perTenant };
     const plan = planInvites({ ...world.input, budget });
     await tell(context, options, world, plan, measure(world, plan));
   });
@@ -135,6 +142,9 @@ function check(options: PlanInvitesOptions, isUrlGiven: boolean): void {
     throw wrongUsage(
       `--per-tenant ${perTenant} is more than --max-per-tenant ${options.maxPerTenant} allows.`,
     );
+  }
+  if (perTenant !== undefined && options.atLeast !== undefined) {
+    throw wrongUsage('--at-least goes with --invites; --per-tenant says it already.');
   }
   if (trace !== undefined && tenantColumn === undefined) {
     throw wrongUsage('--trace needs --tenant-column: which column says who asks?');

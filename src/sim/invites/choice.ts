@@ -22,6 +22,8 @@ const SLICES_LOOKED_AT = 12;
 const AGENTS_COMPARED = 24;
 /** Agents that one choice looks at; of more, each tenant looks at others. All, if none has room. */
 const AGENTS_LOOKED_AT = 512;
+/** From where the next tenant looks: a prime, so that windows do not fall on each other. */
+const AGENTS_FURTHER = 509;
 
 const HOURS_A_WEEK = Float64Array.from({ length: SLICES }, (_, slice) => hoursAWeek(slice));
 
@@ -145,7 +147,7 @@ export class Choice {
     const costs = this.#costs;
     let best = -1;
     let bestGain = Number.NEGATIVE_INFINITY;
-    const from = (tenant * AGENTS_LOOKED_AT) % count;
+    const from = (tenant * AGENTS_FURTHER) % count;
     for (const agent of this.#candidates(tenant, nth, from)) {
       let gain = 0;
       for (let slice = 0, at = agent * SLICES; slice < SLICES; slice += 1, at += 1) {

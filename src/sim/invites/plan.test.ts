@@ -65,6 +65,19 @@ describe('the choice of agents', () => {
     expect(counts[3], 'who never asks needs nobody').toBe(0);
   });
 
+  test('every tenant can be given one agent at least, before need decides', () => {
+    const activities = [at(0), at(12, 20, 21), at(1, 3)];
+    const counts = (budget: PlanInput['budget']) => {
+      const plan = planInvites(input({ activities, budget }));
+      return activities.map((_, tenant) => agentsOf(plan, tenant).length);
+    };
+    expect(counts({ total: 4, atLeast: 1 })).toEqual([1, 2, 1]);
+    expect(counts({ total: 3 })).toEqual([0, 2, 1]);
+    const members = [[0], [], []];
+    const plan = planInvites(input({ activities, members, budget: { total: 2, atLeast: 1 } }));
+    expect(agentsOf(plan, 0), 'it has one already').toEqual([]);
+  });
+
   test('an agent with more slots takes more tenants', () => {
     const agents = [
       { slots: 1, maxTenants: 100 },
@@ -100,7 +113,10 @@ const world = fc
       maxLength: 6,
     }),
     most: fc.nat(5),
-    budget: fc.oneof(fc.record({ total: fc.nat(40) }), fc.record({ perTenant: fc.nat(6) })),
+    budget: fc.oneof(
+      fc.record({ total: fc.nat(40), atLeast: fc.nat(2) }),
+      fc.record({ perTenant: fc.nat(6) }),
+    ),
   })
   .map(
     ({ tenants, agents, most, budget }): PlanInput => ({

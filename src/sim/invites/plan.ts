@@ -16,6 +16,14 @@ export interface PlanAgent {
   readonly maxTenants: number;
 }
 
+/**
+ * The same number for each tenant; or so many in all as tenants need them, but first those without
+ * which one would have fewer than `atLeast` agents.
+ */
+export type InviteBudget =
+  | { readonly perTenant: number }
+  | { readonly total: number; readonly atLeast?: number | undefined };
+
 export interface PlanInput {
   /** When each tenant asks. */
   readonly activities: readonly TenantActivity[];
@@ -24,8 +32,7 @@ export interface PlanInput {
   readonly members: readonly (readonly number[])[];
   /** How many of these agents each tenant may have. */
   readonly maxAgents: readonly number[];
-  /** For all tenants together as they need them, or the same number for each. */
-  readonly budget: { readonly total: number } | { readonly perTenant: number };
+  readonly budget: InviteBudget;
 }
 
 export interface PlannedInvite {
@@ -88,9 +95,21 @@ function countsOf(input: PlanInput): number[] {
   const { activities, agents, members, budget } = input;
   const room = roomOf(input);
   if ('perTenant' in budget) return room.map((most) => Math.min(most, budget.perTenant));
-  const have = members.map((own) => own.length);
-  const slots = agents.reduce((sum, agent) => sum + agent.slots, 0);
-  return inviteCounts({ activities, have, room, slots, invites: budget.total });
+  let left = budget.total;
+  const first = room.map((most, tenant) => {
+    const lacking = Math.max(0, (budget.atLeast ?? 0) - members[tenant]!.length);
+    const count = Math.min(lacking, most, left);
+    left -= count;
+    return count;
+  });
+  const more = inviteCounts({
+    activities,
+    have: first.map((count, tenant) => members[tenant]!.length + count),
+    room: room.map((most, tenant) => most - first[tenant]!),
+    slots: agents.reduce((sum, agent) => sum + agent.slots, 0),
+    invites: left,
+  });
+  return more.map((count, tenant) => count + first[tenant]!);
 }
 
 /** How many more agents each tenant may get. */
