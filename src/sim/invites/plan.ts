@@ -54,8 +54,8 @@ export interface InvitePlan {
   readonly coverageAfter: number;
 }
 
-/** Times that every invite is thought over. */
-const REVISIONS = 2;
+/** Times that every invite is thought over; after one, those who chose first are not at rest yet. */
+const REVISIONS = 3;
 
 export function planInvites(input: PlanInput): InvitePlan {
   const { activities, members } = input;
