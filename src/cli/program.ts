@@ -8,6 +8,7 @@ import { configCommand } from './commands/config.ts';
 import { journalCommand } from './commands/journal.ts';
 import { leaseCommand } from './commands/lease.ts';
 import { openapiCommand } from './commands/openapi.ts';
+import { planCommand } from './commands/plan.ts';
 import { releaseCommand } from './commands/release.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -34,6 +35,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(statusCommand(context))
     .addCommand(autoscalerCommand(context))
     .addCommand(replayCommand(context))
+    .addCommand(planCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))
     .addCommand(openapiCommand(context))

@@ -17,7 +17,7 @@ import type { CliContext } from './context.ts';
 import { formatCount, formatPercent, plural } from './duration.ts';
 import { Failure, fileFailure, wrongUsage } from './failure.ts';
 import { startProgress } from './progress.ts';
-import { exclusions, type ReplayOptions } from './replay-options.ts';
+import { exclusions, type ReplayOptions, type TraceOptions } from './replay-options.ts';
 
 export interface ReplayReport extends ReplayFigures {
   readonly file: string;
@@ -60,10 +60,11 @@ export async function runReplay(
   }
 }
 
-async function readRows(
+/** The usable rows of a trace. Throws ReplayError, and Failure in words of the command line. */
+export async function readRows(
   context: CliContext,
   file: string,
-  options: ReplayOptions,
+  options: TraceOptions,
 ): Promise<ReadTrace> {
   const { exclude, from, to } = options;
   if (from !== undefined && to !== undefined && from >= to) {
@@ -85,7 +86,7 @@ async function readRows(
   }
 }
 
-function noteRead({ out }: CliContext, { trace, columns, rows, skipped }: ReadTrace): void {
+export function noteRead({ out }: CliContext, { trace, columns, rows, skipped }: ReadTrace): void {
   const { time, unit } = columns;
   const among = `${plural(rows, 'row')}, ${plural(trace.tenants, 'tenant')}`;
   out.note(
@@ -94,7 +95,7 @@ function noteRead({ out }: CliContext, { trace, columns, rows, skipped }: ReadTr
   if (trace.outOfOrder > 0) {
     const isOne = trace.outOfOrder === 1;
     out.note(
-      `${plural(trace.outOfOrder, 'row')} ${isOne ? 'was' : 'were'} out of order in time and ${isOne ? 'is' : 'are'} replayed in order.`,
+      `${plural(trace.outOfOrder, 'row')} ${isOne ? 'was' : 'were'} out of order in time and ${isOne ? 'is' : 'are'} taken in order.`,
     );
   }
 }

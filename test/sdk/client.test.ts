@@ -138,6 +138,19 @@ describe.each(['socket', 'http'] as const)('over %s', (transport) => {
     expect(lease.signal.aborted).toBe(false);
   });
 
+  test('a call that is aborted stops waiting', async () => {
+    const { pool } = await server();
+    const lease = await pool.lease({ tenant: 'guild' });
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(lease.active({ signal })).rejects.toThrow('enough');
+    const abort = new AbortController();
+    const reading = pool.getLease(lease.leaseId, { signal: abort.signal });
+    abort.abort(new Error('enough'));
+    await expect(reading).rejects.toThrow('enough');
+    await expect(pool.lease({ tenant: 'x', signal })).rejects.toThrow('enough');
+    await lease.active();
+  });
+
   test('a tenant that asks again gets the same lease, as the same object', async () => {
     const { pool } = await server(['a', 'b']);
     const lease = await pool.lease({ tenant: 'guild' });
@@ -324,6 +337,9 @@ test('answers are the same over HTTP and over the socket', async () => {
       ),
     );
   };
+  const request = { tenant: 'guild', metadata: { a: 1 }, idempotencyKey: 'k' };
+  const [one, other] = [await socket.lease(request), await http.lease(request)];
+  expect(other.leaseId).toBe(one.leaseId);
   const strip = (value: unknown) => JSON.stringify(value).replace(/"\d{4}-[^"]+Z"/g, '"time"');
   expect(strip(await outcomes(socket))).toEqual(strip(await outcomes(http)));
 });

@@ -115,8 +115,9 @@ describe('a runner', () => {
             ),
           ];
     pool.cut();
-    await vi.waitFor(() => expect(made.agents.some(({ isHosted }) => isHosted)).toBe(false));
+    await pool.heard('hello', 2);
     await vi.waitFor(() => expect(made.agents.every(({ isHosted }) => isHosted)).toBe(true));
+    await vi.waitFor(() => expect(started[1]?.signal.aborted).toBe(true));
     const [kept, gone, renewed] = started;
     expect([kept, gone, renewed].map((one) => reasonOf(one!.signal))).toEqual([
       undefined,

@@ -62,7 +62,8 @@ function optionValues(tree: CompletedCommand): string {
     .join('\n');
 }
 
-const valuesFor = (long: string): string => (/^--(config|data)$/.test(long) ? '@file' : '@any');
+const valuesFor = (long: string): string =>
+  /^--(config|data|trace|out)$/.test(long) ? '@file' : '@any';
 
 function knownWords(tree: CompletedCommand): string {
   return flatten(tree)

@@ -50,7 +50,11 @@ function argumentsOf({ choices, takesFile }: CompletedCommand): string {
 function spec({ long, description, takesValue, choices }: CompletedOption): string {
   const words = description.replaceAll(/[[\]:\\]/g, '\\$&');
   const values =
-    choices.length > 0 ? `(${choices.join(' ')})` : /^--(config|data)$/.test(long) ? '_files' : ' ';
+    choices.length > 0
+      ? `(${choices.join(' ')})`
+      : /^--(config|data|trace|out)$/.test(long)
+        ? '_files'
+        : ' ';
   const value = takesValue ? `:value:${values}` : '';
   return quoted(`${long}${takesValue ? '=' : ''}[${words}]${value}`);
 }

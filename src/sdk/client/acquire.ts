@@ -41,7 +41,7 @@ export async function acquire(
   try {
     const answer = await raced(started.answer, signal, closing);
     // An answer that was first given earlier may have been overtaken by events.
-    const isOld = started.wasRepeated || idempotencyKey !== undefined;
+    const isOld = started.timesSent > 1 || idempotencyKey !== undefined;
     let granted: readonly WireLease[];
     if (answer.outcome === 'granted') granted = answer.leases;
     else {
@@ -97,7 +97,10 @@ async function giveBack(
     );
   };
   if (ticketId === null) {
-    if (started.withdraw()) return;
+    if (started.timesSent === 0) {
+      started.forget();
+      return;
+    }
     // The key makes the pool answer what it has answered, or would have.
     const answer = await started.answer.catch((error: unknown) => {
       if (error instanceof ConnectionError) return session.call(call, forLong);

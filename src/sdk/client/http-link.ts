@@ -20,6 +20,9 @@ interface Request {
 
 const PATIENCE_SEC = 30;
 
+/** A single request fails when a kept connection is closed just then; a pool that is gone fails all. */
+const FAILURES_OF_A_LOST_POOL = 3;
+
 function request(call: Exclude<Call, { call: 'watch' | 'auth' }>): Request {
   switch (call.call) {
     case 'lease': {
@@ -50,6 +53,8 @@ export class HttpLink implements Link {
   readonly #options: HttpLinkOptions;
   readonly #listener: LinkListener;
   readonly #end = new AbortController();
+  /** Requests that have failed since one was answered. */
+  #failures = 0;
 
   constructor(options: HttpLinkOptions, listener: LinkListener) {
     this.#options = options;
@@ -65,13 +70,19 @@ export class HttpLink implements Link {
     const waitSec = call.call === 'ticket.get' ? (call.query?.wait_sec ?? 0) : 0;
     this.#exchange(request(call), waitSec).then(
       ({ status, body }) => {
+        this.#failures = 0;
         if (!this.#end.signal.aborted) this.#listener.answer(id, status, body);
       },
       (cause: unknown) => {
         if (this.#end.signal.aborted) return;
-        this.close();
         const detail = `The pool at ${this.#options.url} cannot be reached (${reason(cause)}).`;
-        this.#listener.down(makeError('CONNECTION', detail, { cause }));
+        const error = makeError('CONNECTION', detail, { cause });
+        if (++this.#failures < FAILURES_OF_A_LOST_POOL) {
+          this.#listener.lost(id, error);
+          return;
+        }
+        this.close();
+        this.#listener.down(error);
       },
     );
   }

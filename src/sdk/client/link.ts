@@ -5,6 +5,8 @@ import type { Call, ClientPush } from '../wire.ts';
 export interface LinkListener {
   answer(id: number, status: number, body: unknown): void;
   push(push: ClientPush): void;
+  /** This call has no answer, and may have been carried out or not; the link itself goes on. */
+  lost(id: number, error: RemudaError): void;
   /** Told once; nothing is told after it. What has no answer may have been carried out or not. */
   down(error: RemudaError): void;
 }

@@ -30,10 +30,10 @@ export interface SessionListener {
 /** A call under way. */
 export interface Started<C extends Call> {
   readonly answer: Promise<AnswerOf<C>>;
-  /** It was sent more than once, so the answer may be that of the first time. */
-  readonly wasRepeated: boolean;
-  /** Takes it back if it has never left; its answer then stays open for ever. */
-  withdraw(): boolean;
+  /** More than once: the answer may be that of the first time. */
+  readonly timesSent: number;
+  /** It is not sent again, and its answer stays open for ever. */
+  forget(): void;
 }
 
 interface Waiting {
@@ -139,14 +139,10 @@ export class Session {
     });
     return {
       answer,
-      get wasRepeated() {
-        return (waiting?.timesSent ?? 0) > 1;
+      get timesSent() {
+        return waiting?.timesSent ?? 0;
       },
-      withdraw: () => {
-        if (waiting !== undefined && waiting.timesSent > 0) return false;
-        this.#forget(id);
-        return true;
-      },
+      forget: () => void this.#forget(id),
     };
   }
 
@@ -156,13 +152,8 @@ export class Session {
     { signal, retryForMs }: { signal?: AbortSignal; retryForMs?: number } = {},
   ): Promise<AnswerOf<C>> {
     signal?.throwIfAborted();
-    const started = this.start(call, retryForMs);
-    if (signal === undefined) return started.answer;
-    try {
-      return await raced(started.answer, signal);
-    } finally {
-      started.withdraw();
-    }
+    const { answer, forget } = this.start(call, retryForMs);
+    return signal === undefined ? answer : raced(answer, signal).finally(forget);
   }
 
   close(): void {
@@ -224,6 +215,14 @@ export class Session {
     else if (error.code === 'NOT_READY' || error.code === 'RATE_LIMITED') {
       this.#retry(id, waiting, error);
     } else this.#forget(id)?.reject(error);
+  }
+
+  #lost(id: number, error: RemudaError): void {
+    const hello = this.#hellos.get(id);
+    const waiting = this.#waiting.get(id);
+    this.#hellos.delete(id);
+    if (hello) hello(error, null);
+    else if (waiting) this.#retry(id, waiting, error);
   }
 
   #retry(id: number, waiting: Waiting, error: RemudaError): void {
@@ -333,6 +332,7 @@ export class Session {
     const listener: LinkListener & { link?: Link } = {
       answer: (id, status, body) => this.#answer(id, status, body),
       push: (push) => this.#listener.push(push),
+      lost: (id, error) => this.#lost(id, error),
       down: (error) => {
         tellDown(error);
         if (this.#link === null || this.#link !== listener.link) return;

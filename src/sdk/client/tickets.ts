@@ -3,6 +3,7 @@
  * ticket then claims its leases. Over HTTP the read itself waits.
  */
 import { ConnectionError } from '../errors.ts';
+import { makeError } from '../make-error.ts';
 import { surface } from '../net/wait.ts';
 import { type CallOf, ticketInfo, type WireTicket } from '../wire.ts';
 import type { TicketInfo } from '../words.ts';
@@ -72,10 +73,12 @@ export class Tickets {
     if (followed !== undefined) void this.#read(followed);
   }
 
-  /** Nobody waits for it any more. */
+  /** Its request is taken back. */
   drop(ticketId: string): void {
     const followed = this.#followed.get(ticketId);
-    if (followed !== undefined) this.#settle(followed, () => {});
+    if (followed === undefined) return;
+    const error = makeError('TICKET_CANCELLED', 'The request was taken out of the queue.');
+    this.#settle(followed, () => followed.reject(error));
   }
 
   watching(): CallOf<'watch'>[] {
