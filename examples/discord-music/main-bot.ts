@@ -17,6 +17,7 @@ import {
   AgentNotInstalledError,
   connect,
   type Lease,
+  type LeaseRequest,
   type Pool,
   PoolExhaustedError,
   type TicketInfo,
@@ -86,7 +87,7 @@ class Music {
     this.#waiting.set(guildId, stopped);
     const place = new Place(call);
     try {
-      const lease = await this.#pool.lease({
+      const lease = await this.#lease({
         tenant: guildId,
         tools: ['music'],
         purpose: 'music',
@@ -105,6 +106,14 @@ class Music {
       this.#waiting.delete(guildId);
       await place.shown;
     }
+  }
+
+  /** What has fallen silent begins anew, where the caller is. */
+  async #lease(request: LeaseRequest): Promise<Lease> {
+    const lease = await this.#pool.lease(request);
+    if (lease.state !== 'idle') return lease;
+    await lease.release();
+    return this.#pool.lease(request);
   }
 
   /** Asks the pool, not this process: the leases outlive it. */

@@ -97,6 +97,10 @@ class Scene {
     });
   }
 
+  async stateIn(guild: number): Promise<string | undefined> {
+    return (await this.leases()).find(({ tenant }) => tenant === guilds[guild].id)?.state;
+  }
+
   async isServed(guild: number): Promise<boolean> {
     return (await this.served()).some((one) => one.guild === guild);
   }
@@ -256,6 +260,20 @@ describe('twenty bots and sixty guilds', () => {
       'a queue',
     );
     await Promise.all([46, 47, 48, 49].map((number) => scene.stop(number)));
+    await scene.serveAll();
+    await scene.drained();
+    await scene.holds();
+
+    // Nobody listens any more; who asks again from elsewhere takes the bot along.
+    const first = scene.play(30);
+    await until(() => finals(first).length === 1, 'it is served');
+    const lounge = `${guilds[30].id}99`;
+    standIn.addChannel(guilds[30].id, { id: lounge, name: 'lounge', type: 'voice' });
+    standIn.userJoinsVoice(guilds[30].id, lounge, userOf(30));
+    await until(async () => (await scene.stateIn(30)) === 'idle', 'the music is idle');
+    scene.play(30);
+    await until(() => standIn.voiceStates(guilds[30].id, lounge).length === 2, 'it is there');
+    await until(async () => (await scene.stateIn(30)) === 'active', 'the music is back');
     await scene.serveAll();
     await scene.drained();
     await scene.holds();
