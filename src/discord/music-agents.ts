@@ -1,5 +1,6 @@
 /** Many bots in one process, on one socket to the pool. */
 import { type AssignedLease, type Runner, runAgents } from '../sdk/agent.ts';
+import type { RemudaError } from '../sdk/errors.ts';
 import { makeError } from '../sdk/make-error.ts';
 import { MusicBot } from './music-bot.ts';
 import { serve } from './serve.ts';
@@ -44,7 +45,7 @@ export class MusicAgents implements MusicRunner {
       manualAccept: true,
       agents: this.#specs.map(({ token: _token, verified: _verified, ...agent }) => agent),
       onAssign: (lease, context) => this.#serve(lease, context.signal),
-      onCredential: (agentId, credential) => this.#bots.get(agentId)?.credential(credential),
+      onCredential: (agentId, credential) => this.#credential(agentId, credential),
       onError: (error, context) => {
         const { code } = error as { code?: string };
         if (NOT_OURS.has(code ?? '')) this.#bots.get(context.agentId ?? '')?.deny(error.message);
@@ -83,6 +84,15 @@ export class MusicAgents implements MusicRunner {
     await Promise.all([...this.#bots.values()].map((bot) => bot.close()));
   }
 
+  #credential(agentId: string, credential: string): void {
+    for (const { agentId: other, token } of this.#bots.values()) {
+      if (token !== credential || other === agentId) continue;
+      this.#options.onError?.(sharedToken(other, agentId), { agentId });
+      return;
+    }
+    this.#bots.get(agentId)?.credential(credential);
+  }
+
   #host(): void {
     for (const { agentId, isHosted } of this.runner.agents) {
       if (isHosted) this.#bots.get(agentId)?.host();
@@ -102,10 +112,12 @@ function refuseSharedTokens(bots: readonly BotSpec[]): void {
   for (const { agentId, token } of bots) {
     if (token === undefined) continue;
     const other = byToken.get(token);
-    if (other !== undefined) {
-      const detail = `bots: "${other}" and "${agentId}" have the same token; each agent needs a bot of its own.`;
-      throw makeError('INVALID_REQUEST', detail);
-    }
+    if (other !== undefined) throw sharedToken(other, agentId);
     byToken.set(token, agentId);
   }
+}
+
+function sharedToken(one: string, other: string): RemudaError {
+  const detail = `"${one}" and "${other}" have the same token; each agent needs a bot of its own.`;
+  return makeError('INVALID_REQUEST', detail);
 }

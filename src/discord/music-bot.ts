@@ -83,6 +83,17 @@ export class MusicBot {
     return performance.now() < this.#restUntil ? 'the limit of REST calls is reached' : null;
   }
 
+  /** Why it will not log in, whatever time passes. */
+  get fault(): string | null {
+    if (this.#token === undefined) return 'there is no token for the bot';
+    if (this.#token === this.#deadToken) return 'Discord does not take the token';
+    return null;
+  }
+
+  get token(): string | undefined {
+    return this.#token;
+  }
+
   /** False once it is known that the bot is not in the guild. */
   mayBeIn(guildId: string): boolean {
     return this.#login?.wasUp !== true || this.#login.guilds.has(guildId);
@@ -140,9 +151,7 @@ export class MusicBot {
   #obstacle(): string | null {
     if (this.#closing.signal.aborted) return 'the runner is closing';
     if (this.#denied !== null) return this.#denied;
-    if (this.#token === undefined) return 'there is no token for the bot';
-    if (this.#token === this.#deadToken) return 'Discord does not take the token';
-    return null;
+    return this.fault;
   }
 
   async #keepLoggedIn(): Promise<void> {

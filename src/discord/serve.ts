@@ -22,6 +22,8 @@ export async function serve(
   signal: AbortSignal,
   { play, joinTimeoutSec = JOIN_TIMEOUT_SEC }: MusicOptions,
 ): Promise<void> {
+  // The pool gives work to whoever has just connected, before it can be told.
+  if (bot.fault !== null) return lease.reject(bot.fault);
   const place = placeOf(lease);
   if (typeof place === 'string') return lease.reject(place);
   const { guildId, channelId } = place;

@@ -6,6 +6,9 @@ import type { Metadata } from '../sdk/words.ts';
 import type { Seat, VoiceConnectionData, VoiceWish } from './seat.ts';
 import type { MusicSession } from './types.ts';
 
+/** The pool takes a lease back that was not reported active for 24 h; music may play for longer. */
+const RENEW_MS = 3_600_000;
+
 type Methods = Parameters<InternalDiscordGatewayAdapterCreator>[0];
 
 export class SeatedSession implements MusicSession {
@@ -14,6 +17,7 @@ export class SeatedSession implements MusicSession {
   readonly #client: () => Client;
   readonly #adapters = new Set<{ end(): void }>();
   readonly #stop: () => void;
+  readonly #renewal: ReturnType<typeof setInterval>;
   #isPlaying = true;
   #hasEnded = false;
   #reported: 'active' | 'idle' = 'active';
@@ -23,6 +27,9 @@ export class SeatedSession implements MusicSession {
     this.#seat = seat;
     this.#client = client;
     this.#stop = seat.onChange(() => this.#report());
+    this.#renewal = setInterval(() => {
+      if (this.#reported === 'active') lease.active();
+    }, RENEW_MS);
     this.#report();
   }
 
@@ -108,6 +115,7 @@ export class SeatedSession implements MusicSession {
 
   end(): void {
     this.#hasEnded = true;
+    clearInterval(this.#renewal);
     this.#stop();
     this.#endAdapters();
   }

@@ -1,6 +1,6 @@
 /** How `remuda/discord` keeps bots logged in, within the limits of the platform, and what the pool hears. */
 import { describe, expect, it } from 'vitest';
-import { type MusicSession, runMusicAgents } from '../../src/discord/index.ts';
+import { type MusicSession, musicAgent, runMusicAgents } from '../../src/discord/index.ts';
 import type { TestServer } from '../server/support.ts';
 import { agents, connected, endMusicAfterEach, startPool, until } from './music-support.ts';
 import { ask, BOT, GUILD, isReady, isState, ONE, OTHER, smallWorld, stateOf } from './one-bot.ts';
@@ -130,6 +130,39 @@ describe('logins', () => {
     ];
     const started = runMusicAgents({ url: 'http://127.0.0.1:1', bots, play: () => {} });
     await expect(started).rejects.toThrow('"a" and "b" have the same token');
+  });
+
+  it('happen once for a token that two agents have in the pool', async () => {
+    const standIn = await smallWorld();
+    const server = await startPool();
+    const registered = ['a', 'b'].map((agent_id) => ({ agent_id, credential: BOT.token }));
+    await server.call('POST', '/v1/agents', registered);
+    const errors: string[] = [];
+    const runner = await agents(server, standIn, {
+      bots: [{ agentId: 'a' }, { agentId: 'b' }],
+      onError: ({ message }) => errors.push(message),
+    });
+    await isReady(server, runner);
+    expect(errors).toEqual([expect.stringContaining('"a" and "b" have the same token')]);
+    expect(runner.bots[1]!.trouble).toBe('there is no token for the bot');
+    expect(standIn.gateway.identifies).toBe(1);
+  });
+
+  it('are ended by closing the one bot of a process', async () => {
+    const standIn = await smallWorld();
+    const server = await startPool();
+    const runner = await musicAgent({
+      ...ONE,
+      token: BOT.token,
+      url: server.url,
+      client: { rest: { api: standIn.apiUrl } },
+      play: () => {},
+    });
+    await isReady(server, runner);
+    const { json } = await server.call('GET', '/v1/agents/a');
+    expect(json.tools).toEqual(['music']);
+    await runner.close();
+    await standIn.until(() => !standIn.gateway.isLive(BOT.id), 'it is logged out');
   });
 
   it('are tried again while the gateway refuses, and leave nothing behind', async () => {
