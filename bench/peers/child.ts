@@ -1,0 +1,81 @@
+/**
+ * One subject: its client, and the server that it starts. It ends both when its parent lets go of
+ * it, however the parent came to its end.
+ *
+ *     node child.ts SUBJECT SETUP
+ */
+import { rmSync } from 'node:fs';
+import { NotInstalledError, type Peer, type Setup } from './peer.ts';
+import type { FromChild, Subject, ToChild } from './subjects.ts';
+
+const [subject, json = '{}'] = process.argv.slice(2);
+const setup = JSON.parse(json) as Setup;
+
+/** Imported one by one: none needs the packages of another. */
+async function open(): Promise<Peer> {
+  switch (subject as Subject) {
+    case 'remuda-1':
+    case 'remuda-16': {
+      const { RemudaPeer } = await import('./remuda.ts');
+      const connections = subject === 'remuda-1' ? 1 : 16;
+      return new RemudaPeer(setup, {
+        connections,
+        inFlight: Number(process.env.F ?? 2048),
+        callsPerFrame: Number(process.env.C ?? 128),
+      });
+    }
+    case 'postgres': {
+      const { PostgresPeer } = await import('./postgres.ts');
+      return new PostgresPeer(setup, Number(process.env.C ?? 16));
+    }
+    case 'redis-everysec':
+    case 'redis-always': {
+      const { RedisPeer } = await import('./redis.ts');
+      return new RedisPeer(setup, subject === 'redis-everysec' ? 'everysec' : 'always');
+    }
+    case 'bullmq': {
+      const { BullmqPeer } = await import('./bullmq.ts');
+      return new BullmqPeer(setup);
+    }
+  }
+}
+
+const tell = (message: FromChild): void => {
+  if (process.connected) process.send?.(message);
+};
+
+function tellFailure(error: unknown): void {
+  const { code, message, stack } = error as NodeJS.ErrnoException;
+  if (error instanceof NotInstalledError) tell({ kind: 'skipped', reason: message });
+  else if (code === 'ERR_MODULE_NOT_FOUND') {
+    tell({ kind: 'skipped', reason: `${message}; install it with: npm install` });
+  } else tell({ kind: 'failed', reason: stack ?? message });
+}
+
+let peer: Peer | null = null;
+let isEnding = false;
+
+async function end(): Promise<void> {
+  if (isEnding) return;
+  isEnding = true;
+  await peer?.stop().catch(() => {});
+  rmSync(setup.directory, { recursive: true, force: true });
+  process.exit(0);
+}
+
+process.on('disconnect', () => void end());
+// A terminal interrupts the whole group at once. The parent lets go then, and a server that is
+// ended in the middle of its round must not end this process before it has looked after itself.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => void end());
+process.on('message', ({ seconds }: ToChild) => {
+  peer?.run(seconds).then((round) => tell({ kind: 'round', round }), tellFailure);
+});
+
+try {
+  peer = await open();
+  await peer.start();
+  tell({ kind: 'ready' });
+} catch (error) {
+  tellFailure(error);
+}
