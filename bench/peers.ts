@@ -29,6 +29,7 @@ const { values } = parseArgs({
 interface Figures {
   readonly subject: Subject;
   readonly name: string;
+  readonly in_flight: number;
   readonly pairs_per_sec: number;
   readonly p50_ms: number;
   readonly p99_ms: number;
@@ -41,6 +42,15 @@ const TARGETS: Partial<Record<Subject, number>> = {
   'redis-everysec': 1,
   bullmq: 1,
 };
+
+const chosen = values.only.split(',');
+const unknown = chosen.filter((each) => !(each in SUBJECTS));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `--only: there is no subject "${unknown[0]}"; there are ${Object.keys(SUBJECTS).join(', ')}\n`,
+  );
+  process.exit(2);
+}
 
 const [busy = 0] = loadavg();
 const directory = mkdtempSync(join(tmpdir(), 'remuda-bench-peers-'));
@@ -65,15 +75,15 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 async function measure(): Promise<Map<Subject, Figures | string>> {
-  const chosen = values.only.split(',');
   const results = new Map<Subject, Figures | string>();
   for (const subject of Object.keys(SUBJECTS) as Subject[]) {
     if (!chosen.includes(subject)) {
       results.set(subject, 'not asked for');
       continue;
     }
-    const runner = await Runner.start(subject, options);
+    const runner = new Runner(subject, options);
     runners.push(runner);
+    await runner.ready();
     if (runner.skipped !== null) results.set(subject, runner.skipped);
   }
   const ready = runners.filter(({ skipped }) => skipped === null);
@@ -88,6 +98,7 @@ function figuresOf({ subject, rounds }: Runner): Figures {
   return {
     subject,
     name: SUBJECTS[subject].name,
+    in_flight: SUBJECTS[subject].inFlight,
     pairs_per_sec: Math.round(median(rounds.map(({ pairs, seconds }) => pairs / seconds))),
     p50_ms: to(2, median(rounds.map(({ p50Ms }) => p50Ms))),
     p99_ms: to(2, median(rounds.map(({ p99Ms }) => p99Ms))),
@@ -141,16 +152,22 @@ function show(results: ReadonlyMap<Subject, Figures | string>): void {
   }
   const title = `Lease + release pairs, ${options.agents.toLocaleString('en')} agents`;
   print(`${title} · ${machine()}, load before ${busy.toFixed(1)}`, [
-    ['', 'pairs/s', 'p50 ms', 'p99 ms', 'durable before answered'],
+    ['', 'in flight', 'pairs/s', 'p50 ms', 'p99 ms', 'durable before answered'],
     ...measured.map((each) => [
       each.name,
+      String(each.in_flight),
       each.pairs_per_sec.toLocaleString('en'),
       String(each.p50_ms),
       String(each.p99_ms),
       each.durable_before_answered ? 'yes' : 'no',
     ]),
-    ...skipped.map(([subject, reason]) => [SUBJECTS[subject].name, 'skipped', '', '', `${reason}`]),
   ]);
+  if (skipped.length > 0) {
+    print('Skipped', [
+      ...skipped.map(([subject, reason]) => [SUBJECTS[subject].name, `${reason}`]),
+    ]);
+  }
+  if (targets.length === 0) return;
   print('Ratios of the medians', [
     ...Object.entries(ratios).map(([name, ratio]) => [name, String(ratio)]),
   ]);

@@ -4,8 +4,8 @@ import type { Peer, Round, Setup } from './peer.ts';
 import { RedisServer } from './redis-server.ts';
 import { checkBooks, Workload } from './workload.ts';
 
-const IN_FLIGHT = Number(process.env.F ?? 512);
-const CONCURRENCY = Number(process.env.C ?? 256);
+/** Jobs that the worker has at a time. More of them were slower. */
+const CONCURRENCY = 64;
 const QUEUE = 'leases';
 
 interface Lease {
@@ -16,6 +16,7 @@ interface Lease {
 export class BullmqPeer implements Peer {
   readonly #workload: Workload;
   readonly #setup: Setup;
+  readonly #inFlight: number;
   readonly #free: number[];
   #server: RedisServer | null = null;
   #queue: Queue<Lease, number> | null = null;
@@ -25,8 +26,9 @@ export class BullmqPeer implements Peer {
   #due = 0;
   #over: PromiseWithResolvers<void> = Promise.withResolvers();
 
-  constructor(setup: Setup) {
+  constructor(setup: Setup, inFlight: number) {
     this.#setup = setup;
+    this.#inFlight = inFlight;
     this.#workload = new Workload(setup);
     this.#free = Array.from({ length: setup.agents }, (_, i) => i);
   }
@@ -57,8 +59,8 @@ export class BullmqPeer implements Peer {
   async run(seconds: number): Promise<Round> {
     this.#over = Promise.withResolvers();
     this.#workload.begin(seconds);
-    this.#active = IN_FLIGHT;
-    await this.#add(IN_FLIGHT);
+    this.#active = this.#inFlight;
+    await this.#add(this.#inFlight);
     await this.#over.promise;
     checkBooks(this.#setup.agents, this.#free.length);
     return this.#workload.round();

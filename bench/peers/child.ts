@@ -6,36 +6,32 @@
  */
 import { rmSync } from 'node:fs';
 import { NotInstalledError, type Peer, type Setup } from './peer.ts';
-import type { FromChild, Subject, ToChild } from './subjects.ts';
+import { type FromChild, SUBJECTS, type Subject, type ToChild } from './subjects.ts';
 
 const [subject, json = '{}'] = process.argv.slice(2);
 const setup = JSON.parse(json) as Setup;
 
 /** Imported one by one: none needs the packages of another. */
-async function open(): Promise<Peer> {
-  switch (subject as Subject) {
+async function open(subject: Subject): Promise<Peer> {
+  const { inFlight } = SUBJECTS[subject];
+  switch (subject) {
     case 'remuda-1':
     case 'remuda-16': {
       const { RemudaPeer } = await import('./remuda.ts');
-      const connections = subject === 'remuda-1' ? 1 : 16;
-      return new RemudaPeer(setup, {
-        connections,
-        inFlight: Number(process.env.F ?? 2048),
-        callsPerFrame: Number(process.env.C ?? 128),
-      });
+      return new RemudaPeer(setup, subject === 'remuda-1' ? 1 : 16, inFlight);
     }
     case 'postgres': {
       const { PostgresPeer } = await import('./postgres.ts');
-      return new PostgresPeer(setup, Number(process.env.C ?? 16));
+      return new PostgresPeer(setup, inFlight);
     }
     case 'redis-everysec':
     case 'redis-always': {
       const { RedisPeer } = await import('./redis.ts');
-      return new RedisPeer(setup, subject === 'redis-everysec' ? 'everysec' : 'always');
+      return new RedisPeer(setup, subject === 'redis-always' ? 'always' : 'everysec', inFlight);
     }
     case 'bullmq': {
       const { BullmqPeer } = await import('./bullmq.ts');
-      return new BullmqPeer(setup);
+      return new BullmqPeer(setup, inFlight);
     }
   }
 }
@@ -73,7 +69,7 @@ process.on('message', ({ seconds }: ToChild) => {
 });
 
 try {
-  peer = await open();
+  peer = await open(subject as Subject);
   await peer.start();
   tell({ kind: 'ready' });
 } catch (error) {

@@ -39,6 +39,12 @@ export function programPath(name: string, debianPackage: string): string {
   );
 }
 
+/** None outlives this process, however it ends by itself. */
+const RUNNING = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of RUNNING) child.kill('SIGKILL');
+});
+
 export class Program {
   readonly #child: ChildProcess;
   readonly #name: string;
@@ -49,6 +55,7 @@ export class Program {
   constructor(path: string, args: readonly string[], options: SpawnOptions = {}) {
     this.#name = path;
     this.#child = spawn(path, args, { ...options, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+    RUNNING.add(this.#child);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-2_000);
@@ -57,6 +64,7 @@ export class Program {
     this.#exit = new Promise((resolve) => {
       const ended = (): void => {
         this.#hasEnded = true;
+        RUNNING.delete(this.#child);
         resolve();
       };
       this.#child.once('exit', ended);

@@ -35,7 +35,7 @@ export class RedisServer {
     return server;
   }
 
-  async connect(options: RedisOptions): Promise<Redis> {
+  async connect(options: RedisOptions = {}): Promise<Redis> {
     const client = new Redis({ path: this.path, lazyConnect: true, ...options });
     // What goes wrong is told by the call that it happens to.
     client.on('error', () => {});

@@ -4,7 +4,6 @@ import type { Peer, Round, Setup } from './peer.ts';
 import { type Fsync, RedisServer } from './redis-server.ts';
 import { checkBooks, runPairs, Workload } from './workload.ts';
 
-const IN_FLIGHT = Number(process.env.F ?? 256);
 const AGENTS_PER_CALL = 10_000;
 
 /** The agent that has been free for longest; nil when all are taken. */
@@ -34,22 +33,24 @@ const KEYS = ['pool:free', 'pool:last-lease', 'pool:leases', 'pool:events'] as c
 export class RedisPeer implements Peer {
   readonly #setup: Setup;
   readonly #fsync: Fsync;
+  readonly #inFlight: number;
   readonly #workload: Workload;
   #server: RedisServer | null = null;
   #client: Redis | null = null;
   #leaseSha = '';
   #releaseSha = '';
 
-  constructor(setup: Setup, fsync: Fsync) {
+  constructor(setup: Setup, fsync: Fsync, inFlight: number) {
     this.#setup = setup;
     this.#fsync = fsync;
+    this.#inFlight = inFlight;
     this.#workload = new Workload(setup);
   }
 
   async start(): Promise<void> {
     const { directory, agents } = this.#setup;
     this.#server = await RedisServer.start(directory, this.#fsync);
-    const client = await this.#server.connect({ enableAutoPipelining: process.env.AP !== '0' });
+    const client = await this.#server.connect();
     this.#client = client;
     for (let from = 0; from < agents; from += AGENTS_PER_CALL) {
       const size = Math.min(AGENTS_PER_CALL, agents - from);
@@ -61,7 +62,7 @@ export class RedisPeer implements Peer {
 
   async run(seconds: number): Promise<Round> {
     const client = this.#client as Redis;
-    const round = await runPairs(this.#workload, seconds, IN_FLIGHT, (_slot, tenant) =>
+    const round = await runPairs(this.#workload, seconds, this.#inFlight, (_slot, tenant) =>
       this.#pair(client, `guild-${tenant}`),
     );
     checkBooks(this.#setup.agents, await client.llen(KEYS[0]));

@@ -1,6 +1,7 @@
 /** The real server as users start it, on a `file:` journal, and a client of its WebSocket. */
 import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
+import type { ClientAnswer } from '../../src/protocol/client-frames.ts';
 import { registerAgents } from '../http/register.ts';
 import { HttpClient } from '../lib/http-client.ts';
 import type { Peer, Round, Setup } from './peer.ts';
@@ -9,24 +10,26 @@ import { checkBooks, Workload } from './workload.ts';
 
 const REMUDA = fileURLToPath(new URL('../../bin/remuda.js', import.meta.url));
 const HEARTBEATS_PER_CALL = 10_000;
-
-export interface Depth {
-  readonly connections: number;
-  /** Pairs under way at a time, over all connections. */
-  readonly inFlight: number;
-  readonly callsPerFrame: number;
-}
+const CALLS_PER_FRAME = 128;
 
 /** What the client reads of an answer. */
-interface Reply {
-  readonly id: number;
-  readonly status: number;
+interface Reply extends ClientAnswer {
   readonly body: {
     readonly outcome?: string;
     readonly leases?: readonly { lease_id: string; tenant: string; agent_id: string }[];
     readonly lease_id?: string;
     readonly reason?: string;
   };
+}
+
+interface Stats {
+  readonly agents: { readonly by_phase: { readonly available: number } };
+}
+
+/** Without the settings of whoever runs the benchmark. The server ends with this process. */
+function environment(): NodeJS.ProcessEnv {
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('REMUDA_'));
+  return { ...Object.fromEntries(others), REMUDA_LAUNCHER: String(process.pid) };
 }
 
 interface Slot {
@@ -39,15 +42,16 @@ interface Slot {
 
 export class RemudaPeer implements Peer {
   readonly #setup: Setup;
-  readonly #depth: Depth;
+  readonly #depth: { readonly connections: number; readonly slots: number };
   readonly #workload: Workload;
   #server: Program | null = null;
   #http: HttpClient | null = null;
   #connections: Connection[] = [];
 
-  constructor(setup: Setup, depth: Depth) {
+  /** The pairs in flight are shared out among the connections. */
+  constructor(setup: Setup, connections: number, inFlight: number) {
     this.#setup = setup;
-    this.#depth = depth;
+    this.#depth = { connections, slots: Math.ceil(inFlight / connections) };
     this.#workload = new Workload(setup);
   }
 
@@ -59,7 +63,7 @@ export class RemudaPeer implements Peer {
     this.#server = new Program(
       process.execPath,
       [...node, REMUDA, ...args, '--multi_agent.enabled=false'],
-      { cwd: directory, env: { ...process.env, REMUDA_LAUNCHER: String(process.pid) } },
+      { cwd: directory, env: environment() },
     );
     const http = new HttpClient(port, 1);
     this.#http = http;
@@ -68,12 +72,9 @@ export class RemudaPeer implements Peer {
       if (status !== 200) throw new Error(`/readyz answers ${status}`);
     });
     await registerAgents(port, agents);
-    const { connections, inFlight, callsPerFrame } = this.#depth;
-    const slots = Math.ceil(inFlight / connections);
+    const { connections, slots } = this.#depth;
     this.#connections = await Promise.all(
-      Array.from({ length: connections }, () =>
-        Connection.open(port, slots, callsPerFrame, this.#workload),
-      ),
+      Array.from({ length: connections }, () => Connection.open(port, slots, this.#workload)),
     );
   }
 
@@ -82,7 +83,8 @@ export class RemudaPeer implements Peer {
     this.#workload.begin(seconds);
     await Promise.all(this.#connections.map((connection) => connection.run()));
     const answer = await this.#http?.call('GET', '/v1/stats');
-    checkBooks(this.#setup.agents, JSON.parse(answer?.body ?? '{}').agents?.by_phase?.available);
+    const stats = JSON.parse(answer?.body ?? '') as Stats;
+    checkBooks(this.#setup.agents, stats.agents.by_phase.available);
     return this.#workload.round();
   }
 
@@ -110,19 +112,12 @@ class Connection {
   readonly #socket: WebSocket;
   readonly #workload: Workload;
   readonly #slots: readonly Slot[];
-  readonly #callsPerFrame: number;
   #active = 0;
   #over: PromiseWithResolvers<void> = Promise.withResolvers();
 
-  private constructor(
-    socket: WebSocket,
-    slots: number,
-    callsPerFrame: number,
-    workload: Workload,
-  ) {
+  private constructor(socket: WebSocket, slots: number, workload: Workload) {
     this.#socket = socket;
     this.#workload = workload;
-    this.#callsPerFrame = callsPerFrame;
     this.#slots = Array.from({ length: slots }, () => ({
       tenant: 0,
       tenantId: '',
@@ -141,19 +136,14 @@ class Connection {
     });
   }
 
-  static async open(
-    port: number,
-    slots: number,
-    callsPerFrame: number,
-    workload: Workload,
-  ): Promise<Connection> {
+  static async open(port: number, slots: number, workload: Workload): Promise<Connection> {
     const url = `ws://127.0.0.1:${port}/v1/connect`;
     const socket = new WebSocket(url, 'remuda.client.v1', { perMessageDeflate: false });
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);
       socket.once('error', reject);
     });
-    return new Connection(socket, slots, callsPerFrame, workload);
+    return new Connection(socket, slots, workload);
   }
 
   run(): Promise<void> {
@@ -222,8 +212,8 @@ class Connection {
   }
 
   #send(calls: readonly string[]): void {
-    for (let from = 0; from < calls.length; from += this.#callsPerFrame) {
-      this.#socket.send(`[${calls.slice(from, from + this.#callsPerFrame).join(',')}]`);
+    for (let from = 0; from < calls.length; from += CALLS_PER_FRAME) {
+      this.#socket.send(`[${calls.slice(from, from + CALLS_PER_FRAME).join(',')}]`);
     }
   }
 }

@@ -15,17 +15,19 @@ export type Subject =
 
 export interface SubjectInfo {
   readonly name: string;
+  /** Pairs under way at a time: for each subject what suits it best of what was tried. */
+  readonly inFlight: number;
   /** Whether an answer is on the disk before it is given. */
   readonly isDurable: boolean;
 }
 
 export const SUBJECTS: Readonly<Record<Subject, SubjectInfo>> = {
-  'remuda-1': { name: 'Remuda, 1 connection', isDurable: true },
-  'remuda-16': { name: 'Remuda, 16 connections', isDurable: true },
-  postgres: { name: 'PostgreSQL, 16 connections', isDurable: true },
-  'redis-everysec': { name: 'Redis, AOF everysec', isDurable: false },
-  'redis-always': { name: 'Redis, AOF always', isDurable: true },
-  bullmq: { name: 'BullMQ, AOF everysec', isDurable: false },
+  'remuda-1': { name: 'Remuda, 1 connection', inFlight: 2_048, isDurable: true },
+  'remuda-16': { name: 'Remuda, 16 connections', inFlight: 2_048, isDurable: true },
+  postgres: { name: 'PostgreSQL, 16 connections', inFlight: 16, isDurable: true },
+  'redis-everysec': { name: 'Redis, AOF everysec', inFlight: 1_024, isDurable: false },
+  'redis-always': { name: 'Redis, AOF always', inFlight: 1_024, isDurable: true },
+  bullmq: { name: 'BullMQ, AOF everysec', inFlight: 512, isDurable: false },
 };
 
 export interface ToChild {
@@ -51,7 +53,7 @@ export class Runner {
   readonly #child: ChildProcess;
   readonly #exit: Promise<void>;
 
-  private constructor(subject: Subject, { directory, ...options }: RunnerOptions) {
+  constructor(subject: Subject, { directory, ...options }: RunnerOptions) {
     this.subject = subject;
     const setup: Setup = { ...options, directory: mkdtempSync(join(directory, `${subject}-`)) };
     const path = fileURLToPath(new URL('./child.ts', import.meta.url));
@@ -61,11 +63,10 @@ export class Runner {
     this.#exit = new Promise((resolve) => this.#child.once('exit', () => resolve()));
   }
 
-  static async start(subject: Subject, options: RunnerOptions): Promise<Runner> {
-    const runner = new Runner(subject, options);
-    const message = await runner.#next();
-    if (message.kind === 'skipped') runner.skipped = message.reason;
-    return runner;
+  /** Resolves when it has started, or cannot be had on this machine. */
+  async ready(): Promise<void> {
+    const message = await this.#next();
+    if (message.kind === 'skipped') this.skipped = message.reason;
   }
 
   async round(seconds: number): Promise<void> {
