@@ -6,6 +6,7 @@
  */
 import { rmSync } from 'node:fs';
 import { NotInstalledError, type Peer, type Setup } from './peer.ts';
+import { freezeAll, thawAll } from './programs.ts';
 import { type FromChild, SUBJECTS, type Subject, type ToChild } from './subjects.ts';
 
 const [subject, json = '{}'] = process.argv.slice(2);
@@ -54,23 +55,28 @@ let isEnding = false;
 async function end(): Promise<void> {
   if (isEnding) return;
   isEnding = true;
+  thawAll();
   await peer?.stop().catch(() => {});
   rmSync(setup.directory, { recursive: true, force: true });
   process.exit(0);
 }
 
 process.on('disconnect', () => void end());
-// A terminal interrupts the whole group at once. The parent lets go then, and a server that is
-// ended in the middle of its round must not end this process before it has looked after itself.
+// A terminal interrupts the whole group at once; the parent lets go then.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => void end());
 process.on('message', ({ seconds }: ToChild) => {
-  peer?.run(seconds).then((round) => tell({ kind: 'round', round }), tellFailure);
+  thawAll();
+  peer
+    ?.run(seconds)
+    .finally(freezeAll)
+    .then((round) => tell({ kind: 'round', round }), tellFailure);
 });
 
 try {
   peer = await open(subject as Subject);
   await peer.start();
+  freezeAll();
   tell({ kind: 'ready' });
 } catch (error) {
   tellFailure(error);

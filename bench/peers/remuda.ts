@@ -45,7 +45,7 @@ export class RemudaPeer implements Peer {
   readonly #depth: { readonly connections: number; readonly slots: number };
   readonly #workload: Workload;
   #server: Program | null = null;
-  #http: HttpClient | null = null;
+  #port = 0;
   #connections: Connection[] = [];
 
   /** The pairs in flight are shared out among the connections. */
@@ -65,12 +65,8 @@ export class RemudaPeer implements Peer {
       [...node, REMUDA, ...args, '--multi_agent.enabled=false'],
       { cwd: directory, env: environment() },
     );
-    const http = new HttpClient(port, 1);
-    this.#http = http;
-    await this.#server.ready(async () => {
-      const { status } = await http.call('GET', '/readyz');
-      if (status !== 200) throw new Error(`/readyz answers ${status}`);
-    });
+    this.#port = port;
+    await this.#server.ready(() => this.#call('GET', '/readyz'));
     await registerAgents(port, agents);
     const { connections, slots } = this.#depth;
     this.#connections = await Promise.all(
@@ -82,15 +78,13 @@ export class RemudaPeer implements Peer {
     await this.#heartbeats();
     this.#workload.begin(seconds);
     await Promise.all(this.#connections.map((connection) => connection.run()));
-    const answer = await this.#http?.call('GET', '/v1/stats');
-    const stats = JSON.parse(answer?.body ?? '') as Stats;
+    const stats = JSON.parse(await this.#call('GET', '/v1/stats')) as Stats;
     checkBooks(this.#setup.agents, stats.agents.by_phase.available);
     return this.#workload.round();
   }
 
   async stop(): Promise<void> {
     for (const connection of this.#connections) connection.close();
-    this.#http?.close();
     await this.#server?.stop('SIGTERM');
   }
 
@@ -100,9 +94,19 @@ export class RemudaPeer implements Peer {
     for (let from = 0; from < agents; from += HEARTBEATS_PER_CALL) {
       const size = Math.min(HEARTBEATS_PER_CALL, agents - from);
       const batch = Array.from({ length: size }, (_, i) => [`agent-${from + i}`]);
-      const body = JSON.stringify({ agents: batch });
-      const answer = await this.#http?.call('POST', '/v1/heartbeats', body);
-      if (answer?.status !== 200) throw new Error(`heartbeats were refused: ${answer?.body}`);
+      await this.#call('POST', '/v1/heartbeats', JSON.stringify({ agents: batch }));
+    }
+  }
+
+  /** On a new connection: the server may just be closing one that was idle. */
+  async #call(method: string, path: string, request = ''): Promise<string> {
+    const client = new HttpClient(this.#port, 1);
+    try {
+      const { status, body } = await client.call(method, path, request);
+      if (status !== 200) throw new Error(`${path} answers ${status}: ${body}`);
+      return body;
+    } finally {
+      client.close();
     }
   }
 }
