@@ -121,7 +121,13 @@ describe.each(['socket', 'http'] as const)('over %s', (transport) => {
 test('many requests over a connection that is cut again and again', async () => {
   const agents = Array.from({ length: 20 }, (_, i) => `a${i}`);
   const { server, proxy, pool } = await through('socket', agents);
-  const cutting = setInterval(() => proxy.cut(), 50);
+  // At first often, then less and less, so that a busy machine comes to an end as well.
+  let pauseMs = 30;
+  let cutting = setTimeout(function cut() {
+    proxy.cut();
+    pauseMs *= 1.1;
+    cutting = setTimeout(cut, pauseMs);
+  }, pauseMs);
   const holders = new Map<string, string>();
   let granted = 0;
   await Promise.all(
@@ -138,29 +144,32 @@ test('many requests over a connection that is cut again and again', async () => 
       }
     }),
   );
-  clearInterval(cutting);
+  clearTimeout(cutting);
   expect(granted).toBe(480);
   expect(proxy.opened).toBeGreaterThan(3);
   await vi.waitFor(async () => expect(await liveLeases(server)).toEqual([]), { timeout: 5_000 });
   expect(await queueLength(server)).toBe(0);
-});
+}, 60_000);
 
-test.each([
-  ['socket', 70],
-  // A request is a connection here, and each cut costs all of them.
-  ['http', 300],
-  ['auto', 70],
-] as const)(
+test.each(['socket', 'http', 'auto'] as const)(
   'requests that are aborted at any moment, over %s that is cut, leave nothing behind',
-  async (transport, cutMs) => {
+  async (transport) => {
     const { server, proxy, pool } = await through(transport, ['a', 'b', 'c', 'd', 'e']);
-    const cutting = setInterval(() => proxy.cut(), cutMs);
     const outcomes = { granted: 0, aborted: 0 };
+    // Until both have happened often enough: on a busy machine it takes longer, so both the cuts
+    // and the aborts leave more and more time.
+    let patienceMs = 70;
+    let cutting = setTimeout(function cut() {
+      proxy.cut();
+      patienceMs *= 1.15;
+      cutting = setTimeout(cut, patienceMs);
+    }, patienceMs);
+    const isEnough = () => outcomes.granted > 20 && outcomes.aborted > 20;
     await Promise.all(
-      Array.from({ length: 40 }, async (_, i) => {
-        for (let round = 0; round < 4; round++) {
+      Array.from({ length: 30 }, async (_, i) => {
+        while (!isEnough()) {
           const abort = new AbortController();
-          setTimeout(() => abort.abort(), Math.random() * 1.7 * cutMs);
+          setTimeout(() => abort.abort(), Math.random() * 1.7 * patienceMs);
           const request = { tenant: `t${i}`, reuse: false, signal: abort.signal };
           try {
             const lease = await pool.lease(request);
@@ -173,9 +182,7 @@ test.each([
         }
       }),
     );
-    clearInterval(cutting);
-    expect(outcomes.granted).toBeGreaterThan(10);
-    expect(outcomes.aborted).toBeGreaterThan(10);
+    clearTimeout(cutting);
     await vi.waitFor(
       async () => {
         expect(await queueLength(server)).toBe(0);
@@ -184,6 +191,7 @@ test.each([
       { timeout: 20_000 },
     );
   },
+  60_000,
 );
 
 test('a connection whose other end vanished is noticed and replaced', async () => {

@@ -59,6 +59,7 @@ interface Found {
 }
 
 const HELLO_TIMEOUT_MS = 10_000;
+const LOST_CALL_MS = 200;
 /** Over HTTP because no socket could be had: the first time to look for one again. */
 const FIRST_UPGRADE_MS = 5_000;
 const LAST_UPGRADE_MS = 300_000;
@@ -213,7 +214,8 @@ export class Session {
     if (waiting === undefined) return;
     if (error === null) this.#forget(id)?.resolve(body as never);
     else if (error.code === 'NOT_READY' || error.code === 'RATE_LIMITED') {
-      this.#retry(id, waiting, error);
+      const delayMs = (error.retryAfterSec ?? 0) * 1_000 + waiting.backoff.nextMs();
+      this.#retry(id, waiting, error, delayMs);
     } else this.#forget(id)?.reject(error);
   }
 
@@ -222,11 +224,11 @@ export class Session {
     const waiting = this.#waiting.get(id);
     this.#hellos.delete(id);
     if (hello) hello(error, null);
-    else if (waiting) this.#retry(id, waiting, error);
+    // Soon: a pool that is gone ends the link, and the wait for another one is longer.
+    else if (waiting) this.#retry(id, waiting, error, Math.random() * LOST_CALL_MS);
   }
 
-  #retry(id: number, waiting: Waiting, error: RemudaError): void {
-    const delayMs = (error.retryAfterSec ?? 0) * 1_000 + waiting.backoff.nextMs();
+  #retry(id: number, waiting: Waiting, error: RemudaError, delayMs: number): void {
     if (delayMs > waiting.retryForMs) waiting.isOverdue = true;
     this.#postpone(id, waiting, error);
     if (!this.#waiting.has(id)) return;
