@@ -43,7 +43,11 @@ export class MusicAgents implements MusicRunner {
       webSocket,
       onDrain,
       manualAccept: true,
-      agents: this.#specs.map(({ token: _token, verified: _verified, ...agent }) => agent),
+      // None is logged in yet: whoever waits must not be given to them before.
+      agents: this.#specs.map(({ token: _token, verified: _verified, ...agent }) => ({
+        ...agent,
+        available: false,
+      })),
       onAssign: (lease, context) => this.#serve(lease, context.signal),
       onCredential: (agentId, credential) => this.#credential(agentId, credential),
       onError: (error, context) => {
