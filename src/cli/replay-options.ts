@@ -107,7 +107,7 @@ export function exclusions(texts: readonly string[] = []): { column: string; val
   });
 }
 
-function time(text: string): number {
+export function time(text: string): number {
   const ms = parseTime(text.trim());
   if (ms !== null) return ms;
   throw new InvalidArgumentError('It must be unix seconds or a date such as 2025-09-01.');

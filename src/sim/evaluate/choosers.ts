@@ -24,7 +24,10 @@ export class LeastRecentlyUsed implements AgentChooser {
   constructor(agents: number) {
     this.#ends = agents;
     this.#next = Int32Array.from({ length: agents + 1 }, (_, at) => (at + 1) % (agents + 1));
-    this.#previous = Int32Array.from({ length: agents + 1 }, (_, at) => (at + agents) % (agents + 1));
+    this.#previous = Int32Array.from(
+      { length: agents + 1 },
+      (_, at) => (at + agents) % (agents + 1),
+    );
     this.#tenantOf = new Int32Array(agents).fill(NONE);
     this.#usedIn = new Float64Array(agents).fill(Number.NEGATIVE_INFINITY);
   }

@@ -81,7 +81,8 @@ export function measureScaling(
     if (step === -direction) reversals += 1;
     direction = step;
   }
-  if (total === 0) throw new ReplayError('Nothing is ever in demand, so there is nothing to serve.');
+  if (total === 0)
+    throw new ReplayError('Nothing is ever in demand, so there is nothing to serve.');
   const days = (window.to - window.from) / MINUTES_PER_DAY;
   return {
     short_ratio: short / total,
