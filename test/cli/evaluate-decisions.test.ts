@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { keepaliveRows, measureKeepalive } from '../../src/sim/evaluate/keepalive.ts';
+import { ActiveMinutes } from '../../src/sim/evaluate/minutes.ts';
+import { measureScaling } from '../../src/sim/evaluate/scaling.ts';
+import { Trace } from '../../src/sim/replay/trace.ts';
 import {
   affinityByHand,
   keepaliveByHand,
@@ -143,6 +147,62 @@ describe('the figures follow from the decisions alone', () => {
         expect(JSON.parse(stdout)).toMatchObject(scalingByHand(rowsOf(text), decided, bootSec));
       }),
       RUNS,
+    );
+  });
+});
+
+describe('the figures follow from any decisions', () => {
+  const timelines = fc.array(fc.tuple(fc.nat({ max: 40 }), fc.constantFrom('a', 'b', 'c')), {
+    minLength: 1,
+    maxLength: 40,
+  });
+  function minutesOf(rows: readonly (readonly [number, string])[]): ActiveMinutes {
+    const trace = new Trace();
+    for (const [minute, tenant] of rows) trace.add({ at: minute * 60_000, tenant });
+    return new ActiveMinutes(trace);
+  }
+  const inFile = (active: ActiveMinutes, index: number) => ({
+    tenant: active.tenants[active.tenant[index]],
+    minute: String(active.minute[index]),
+  });
+
+  it('for keepalive, with agents that come back before they are needed', () => {
+    const kept = fc.array(fc.tuple(fc.nat({ max: 9 }), fc.nat({ max: 9 })), {
+      minLength: 40,
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(timelines, kept, fc.nat({ max: 20 }), (rows, pairs, from) => {
+        const active = minutesOf(rows);
+        const window = { from, to: 41 };
+        fc.pre(active.firstFrom(from) < active.length);
+        const decisions = {
+          prewarmAfter: Int32Array.from(pairs, ([prewarm]) => prewarm),
+          keep: Int32Array.from(pairs, ([, keep]) => keep),
+        };
+        const decided = [...keepaliveRows(active, window)].map((index) => ({
+          ...inFile(active, index),
+          prewarm_after_min: String(pairs[index][0]),
+          keep_min: String(pairs[index][1]),
+        }));
+        const figures = measureKeepalive(active, decisions, window, 7);
+        expect(figures).toEqual(keepaliveByHand(decided, window, 7));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('for scaling, with many agents at once', () => {
+    const agents = fc.array(fc.nat({ max: 30 }), { minLength: 30, maxLength: 30 });
+    fc.assert(
+      fc.property(agents, agents, fc.constantFrom(0, 1, 5), (demand, desired, boot) => {
+        fc.pre(demand.some((needed) => needed > 0));
+        const figures = measureScaling(Float64Array.from(demand), Int32Array.from(desired), boot);
+        const needed = demand.map((value) => ({ demand: String(value) }));
+        const decided = desired.map((value, at) => ({ t_sec: `${at * 60}`, desired: `${value}` }));
+        expect(figures).toEqual(scalingByHand(needed, decided, boot * 60));
+      }),
+      { numRuns: 200 },
     );
   });
 });

@@ -80,6 +80,14 @@ a,29000004,0,2
     expect(kept).toEqual([20, 5, 5, 5, 5]); // one of two agents held, then both
   });
 
+  it('takes any minute up to the year 9999', async () => {
+    const trace = write('trace.csv', 't,who\n0,a\n253402300799,a\n');
+    const args = ['--trace', trace, '--tenant-column', 'who', '--policy', 'fixed:60'];
+    const { json, decisions } = await evaluated('keepalive', ...args);
+    expect(json).toMatchObject({ active_minutes: 2, cold: 2, idle_minutes: 60 });
+    expect(decisions).toContain('\na,0,0,60\na,4223371679,0,60\n');
+  });
+
   it('quotes names that need it', async () => {
     const trace = write('trace.csv', 't,who\n60,"a, ""b"""\n');
     const args = ['--trace', trace, '--tenant-column', 'who', '--policy', 'fixed:0'];
@@ -186,7 +194,7 @@ describe('remuda evaluate scaling', () => {
   });
 
   it('takes the highest of a minute, and the minute before for one without a row', async () => {
-    const text = 't_sec,demand\n100,2\n290,1\n110,5\n';
+    const text = 't_sec,demand\n100,2\n290,1\n110,5\n120,3\n';
     const { json, decisions } = await evaluated('scaling', '--demand', write('d.csv', text));
     expect(decisions).toMatch(/^t_sec,desired\n100,7\n160,7\n220,7\n280,7\n$/);
     expect(json).toMatchObject({ short_ratio: 0, surplus_ratio: (1 + 1 + 1 + 5) / 16 });

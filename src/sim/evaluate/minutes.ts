@@ -31,13 +31,13 @@ export class ActiveMinutes {
   readonly length: number;
   readonly tenants: readonly string[];
   /** The minute of each, since 1970, and its tenant as an index of `tenants`. */
-  readonly minute: Int32Array;
+  readonly minute: Uint32Array;
   readonly tenant: Int32Array;
 
   constructor(trace: Trace) {
     const numbers = new Map<string, number>();
     const lastMinute: number[] = [];
-    const minute = new Int32Array(trace.length);
+    const minute = new Uint32Array(trace.length);
     const tenant = new Int32Array(trace.length);
     let length = 0;
     for (let nth = 0; nth < trace.length; nth += 1) {

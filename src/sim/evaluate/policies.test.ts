@@ -15,6 +15,13 @@ const tenants = (...numbers: number[]) => Int32Array.from(numbers);
 const keeps = (policy: PressureKeep, minute: number, ...who: number[]) =>
   policy.decide(minute, tenants(...who)).map(({ keep }) => keep);
 
+/** 15 minutes: double where nothing is held, 5 where everything is. */
+function bentTimeout(utilization: number): number {
+  if (utilization < 0.5) return 30 - 30 * utilization;
+  if (utilization < 0.8) return 15;
+  return utilization < 1 ? 15 - 50 * (utilization - 0.8) : 5;
+}
+
 describe('PressureKeep', () => {
   it('keeps longer while few agents are held, and shorter while nearly all are', () => {
     expect(keeps(new PressureKeep(15, 10), 0, 1)).toEqual([27]); // 10 % held: 15 × 1.8
@@ -39,6 +46,28 @@ describe('PressureKeep', () => {
     const policy = new PressureKeep(15, null);
     expect(keeps(policy, 0, 1, 2, 3, 4)).toEqual([5, 5, 5, 5]);
     expect(keeps(policy, 100, 1)).toEqual([22]); // a quarter: 15 × 1.5
+  });
+
+  it('counts each tenant once, active or kept', () => {
+    fc.assert(
+      fc.property(timelines, fc.integer({ min: 1, max: 9 }), (rows, agents) => {
+        const active = minutesOf(rows.toSorted(([a], [b]) => a - b));
+        const { keep } = decideKeepalive(active, new PressureKeep(15, agents));
+        for (const [index, kept] of keep.entries()) {
+          const minute = active.minute[index];
+          const held = new Set(active.tenant.filter((_, at) => active.minute[at] === minute));
+          for (const [at, tenant] of active.tenant.entries()) {
+            if (active.minute[at] >= minute) break;
+            const isLast = !active.tenant.some((other, later) => {
+              return later > at && other === tenant && active.minute[later] < minute;
+            });
+            if (isLast && active.minute[at] + keep[at] >= minute) held.add(tenant);
+          }
+          expect(kept).toBe(Math.floor(bentTimeout(held.size / agents) + 1e-9));
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it('never prewarms', () => {
