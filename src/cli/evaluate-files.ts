@@ -6,8 +6,7 @@ import { ReplayError } from '../sim/replay/replay-error.ts';
 import type { CliContext } from './context.ts';
 import type { DecisionOptions, TraceEvaluationOptions } from './evaluate-options.ts';
 import { Failure, wrongUsage } from './failure.ts';
-import { exclusions } from './replay-options.ts';
-import { noteRead, readTraceFile } from './trace-file.ts';
+import { noteRead, readRows } from './trace-file.ts';
 
 export interface ReadMinutes {
   readonly active: ActiveMinutes;
@@ -30,11 +29,8 @@ export async function readActiveMinutes(
   }
   refuseSameFile(options, file);
   const end = to === undefined ? undefined : minuteOf(to);
-  const query = {
-    ...{ tenantColumn, timeColumn, exclude: exclusions(exclude) },
-    to: end === undefined ? undefined : msOf(end),
-  };
-  const read = await readTraceFile(context, file, query);
+  const query = { tenantColumn, timeColumn, exclude, to: end === undefined ? end : msOf(end) };
+  const read = await readRows(context, file, query);
   noteRead(context, read);
   const active = new ActiveMinutes(read.trace);
   const window = {

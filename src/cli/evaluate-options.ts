@@ -4,7 +4,7 @@ import { suggest } from '../protocol/suggest.ts';
 import { TIME_COLUMNS } from '../sim/replay/trace-columns.ts';
 import { wrongUsage } from './failure.ts';
 import { collect, type JsonOptions, wholeNumber } from './options.ts';
-import { time } from './replay-options.ts';
+import { type TraceOptions, time } from './replay-options.ts';
 
 export interface DecisionOptions extends JsonOptions {
   readonly decisions?: string;
@@ -13,11 +13,8 @@ export interface DecisionOptions extends JsonOptions {
   readonly to?: number;
 }
 
-export interface TraceEvaluationOptions extends DecisionOptions {
+export interface TraceEvaluationOptions extends DecisionOptions, TraceOptions {
   readonly trace: string;
-  readonly tenantColumn: string;
-  readonly timeColumn?: string;
-  readonly exclude?: readonly string[];
   readonly learnFrom?: number;
 }
 

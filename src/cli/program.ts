@@ -9,6 +9,7 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { journalCommand } from './commands/journal.ts';
 import { leaseCommand } from './commands/lease.ts';
 import { openapiCommand } from './commands/openapi.ts';
+import { planCommand } from './commands/plan.ts';
 import { releaseCommand } from './commands/release.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -36,6 +37,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(autoscalerCommand(context))
     .addCommand(replayCommand(context))
     .addCommand(evaluateCommand(context))
+    .addCommand(planCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))
     .addCommand(openapiCommand(context))

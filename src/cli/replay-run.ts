@@ -15,8 +15,8 @@ import type { CliContext } from './context.ts';
 import { formatCount, formatPercent } from './duration.ts';
 import { Failure, wrongUsage } from './failure.ts';
 import { startProgress } from './progress.ts';
-import { exclusions, type ReplayOptions } from './replay-options.ts';
-import { noteRead, readTraceFile } from './trace-file.ts';
+import type { ReplayOptions } from './replay-options.ts';
+import { noteRead, readRows } from './trace-file.ts';
 
 export interface ReplayReport extends ReplayFigures {
   readonly file: string;
@@ -57,18 +57,6 @@ export async function runReplay(
     const message = error.message.replace('(journal.url)', '(--journal, or TMPDIR)');
     throw new Failure(message, {}, { cause: error });
   }
-}
-
-async function readRows(
-  context: CliContext,
-  file: string,
-  options: ReplayOptions,
-): Promise<ReadTrace> {
-  const { exclude, from, to } = options;
-  if (from !== undefined && to !== undefined && from >= to) {
-    throw wrongUsage('--from must be earlier than --to.');
-  }
-  return await readTraceFile(context, file, { ...options, exclude: exclusions(exclude) });
 }
 
 async function replayRows(

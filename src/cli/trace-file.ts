@@ -1,22 +1,28 @@
 /** A trace from its file, told on the way to whoever watches. */
 import { didYouMean } from '../protocol/suggest.ts';
-import { type ReadTrace, readTrace, type TraceQuery } from '../sim/replay/read-trace.ts';
+import { type ReadTrace, readTrace } from '../sim/replay/read-trace.ts';
 import { ReplayError } from '../sim/replay/replay-error.ts';
 import { UnknownColumnError } from '../sim/replay/trace-columns.ts';
 import type { CliContext } from './context.ts';
 import { formatCount, plural } from './duration.ts';
 import { fileFailure, wrongUsage } from './failure.ts';
 import { type Progress, startProgress } from './progress.ts';
+import { exclusions, type TraceOptions } from './replay-options.ts';
 
-/** Throws Failure, and ReplayError for a file without a row that can be used. */
-export async function readTraceFile(
+/** The usable rows of a trace. Throws ReplayError, and Failure in words of the command line. */
+export async function readRows(
   context: CliContext,
   file: string,
-  query: TraceQuery,
+  options: TraceOptions,
 ): Promise<ReadTrace> {
+  const { exclude, from, to } = options;
+  if (from !== undefined && to !== undefined && from >= to) {
+    throw wrongUsage('--from must be earlier than --to.');
+  }
+  const query = { ...options, exclude: exclusions(exclude), signal: context.signal };
   const read = await readWatched(context, file, { rows: '0' }, (bar) => {
     const onRead = (share: number, rows: number) => bar.update(share, { rows: formatCount(rows) });
-    return readTrace(file, { ...query, signal: context.signal, onRead });
+    return readTrace(file, { ...query, onRead });
   });
   if (read.trace.length > 0) return read;
   throw new ReplayError(`${file} has no row that can be used${skippedWords(read)}.`);

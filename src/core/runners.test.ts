@@ -121,6 +121,24 @@ describe('a lease of a hosted agent', () => {
     expect(again).toMatchObject({ code: 'LEASE_TOKEN_STALE' });
   });
 
+  test('that some reject goes to one that takes it, and to nobody twice', () => {
+    const { pool, tell, lease, wait } = world('a', 'b', 'c');
+    const { leaseId, agentId } = lease('t');
+    const asked = [agentId];
+    const reject = () => {
+      const token = pool.lease(leaseId)?.token ?? 0;
+      tell({ type: 'reject_lease', lease: leaseId, token });
+      return pool.lease(leaseId);
+    };
+    asked.push(reject()?.agentId ?? '');
+    wait(ACCEPT);
+    asked.push(pool.lease(leaseId)?.agentId ?? '');
+    expect(asked.toSorted()).toEqual(['a', 'b', 'c']);
+    expect(reject()).toMatchObject({ reason: 'agent_failed_to_accept' });
+    // What was held against them was about that lease alone.
+    expect(lease('u').agentId).toMatch(/[abc]/);
+  });
+
   test('of an agent without a socket needs no acceptance', () => {
     const { pool, tell, lease, wait } = world();
     const spec = { agentId: 'a', specialization: 'general', tools: [], tier: 'standard' } as const;

@@ -153,6 +153,7 @@ export function rejectLease(
 ): LeaseOutcome | Refusal {
   const row = fenced(context, command.lease, command.token);
   if (typeof row === 'object') return row;
+  context.state.hosting.refused(row, context.state.leases.agent(row));
   if (!moveLease(context, row, now)) context.end(row, 'agent_failed_to_accept', now);
   return { outcome: 'lease', lease: leaseView(context.state, row) };
 }
@@ -210,6 +211,7 @@ export function endPatience(context: Context, now: number): void {
     if (isHealthy && !agents.isDeclared(agent)) {
       facts.agentHealthChanged(agent, 'degraded', 'accept', now);
     }
+    hosting.refused(row, agent);
     if (!moveLease(context, row, now)) context.end(row, 'agent_failed_to_accept', now);
   }
 }

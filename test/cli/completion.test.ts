@@ -27,6 +27,7 @@ describe('completions for bash', () => {
   it('offer commands', () => {
     expect(offered('')).toEqual(expect.arrayContaining(['serve', 'lease', 'agents', 'journal']));
     expect(offered('le')).toEqual(['lease']);
+    expect(offered('plan', 'inv')).toEqual(['invites']);
     expect(offered('agents', '')).toEqual(
       expect.arrayContaining(['import', 'list', 'drain', 'resume', 'retire']),
     );
@@ -37,6 +38,7 @@ describe('completions for bash', () => {
     expect(offered('agents', 'list', '--ph')).toEqual(['--phase']);
     expect(offered('serve', '--pool.queue.max')).toEqual(['--pool.queue.max_length']);
     expect(offered('replay', '--pool.queue.max')).toEqual(['--pool.queue.max_length']);
+    expect(offered('plan', 'invites', '--max-per-t')).toEqual(['--max-per-tenant']);
     expect(offered('status', '--he')).toEqual(['--help']);
     expect(offered('evaluate', 'keepalive', '--po')).toEqual(['--policy']);
   });
@@ -53,6 +55,7 @@ describe('completions for bash', () => {
 
   it('offer files where a command takes one', () => {
     expect(offered('replay', '/etc/host')).toContain('/etc/hosts');
+    expect(offered('plan', 'invites', '--trace', '/etc/host')).toContain('/etc/hosts');
     expect(offered('serve', '--config', '/etc/host')).toContain('/etc/hosts');
     expect(offered('evaluate', 'scaling', '--demand', '/etc/host')).toContain('/etc/hosts');
   });

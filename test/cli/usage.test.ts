@@ -53,7 +53,7 @@ describe.concurrent('wrong usage', () => {
 });
 
 describe.concurrent('help', () => {
-  it('has an example for every command', async () => {
+  it('has an example for every command', { timeout: 180_000 }, async () => {
     const leaves: string[][] = [];
     const visit = (command: ReturnType<typeof createProgram>, path: string[]) => {
       for (const child of command.commands) visit(child, [...path, child.name()]);
