@@ -27,7 +27,10 @@ export function evaluateAffinityCommand(context: CliContext): Command {
     )
     .option('--agents <n>', 'agents that there are', wholeNumber(1, MOST_AGENTS), DEFAULT_AGENTS)
     .addOption(
-      new Option('--selection <selection>', 'how an agent is chosen: score as the pool does it')
+      new Option(
+        '--selection <selection>',
+        'how an agent is chosen: score as the pool does it; warmth not yet',
+      )
         .choices(SELECTIONS_EVALUATED)
         .default(SELECTIONS_EVALUATED[0]),
     );

@@ -24,7 +24,7 @@ export function evaluateKeepaliveCommand(context: CliContext): Command {
     .option('--learn-from <time>', 'what a policy may learn from begins then', time)
     .requiredOption(
       '--policy <policy>',
-      'fixed:N minutes; pressure[:N], an idle timeout of N (15) bent by utilization; learned',
+      'fixed:N minutes; pressure[:N], an idle timeout of N (15) bent by utilization; learned (not yet)',
       keepPolicy,
     )
     .option('--cost <minutes>', 'idle minutes that a cold start is worth', amount, DEFAULT_COST)

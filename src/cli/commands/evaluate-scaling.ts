@@ -16,7 +16,7 @@ export function evaluateScalingCommand(context: CliContext): Command {
     .requiredOption('--demand <file>', 'CSV with the columns t_sec and demand, a row a minute')
     .option('--boot-sec <sec>', 'how long an agent takes to start', amount, DEFAULT_BOOT_SEC)
     .addOption(
-      new Option('--strategy <strategy>', 'how the number of agents is decided')
+      new Option('--strategy <strategy>', 'how the number of agents is decided; staffing not yet')
         .choices(STRATEGIES)
         .default(STRATEGIES[0]),
     )
