@@ -5,6 +5,7 @@ import { agentsCommand } from './commands/agents.ts';
 import { autoscalerCommand } from './commands/autoscaler.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { journalCommand } from './commands/journal.ts';
 import { leaseCommand } from './commands/lease.ts';
 import { openapiCommand } from './commands/openapi.ts';
@@ -35,6 +36,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(statusCommand(context))
     .addCommand(autoscalerCommand(context))
     .addCommand(replayCommand(context))
+    .addCommand(evaluateCommand(context))
     .addCommand(planCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))
