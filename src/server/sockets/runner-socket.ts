@@ -1,5 +1,5 @@
 /** One runner's connection: the agent protocol of src/protocol/agent-frames.ts. */
-import type { LeaseView, Refusal } from '../../core/outcome.ts';
+import type { LeaseView, Outcome, Refusal } from '../../core/outcome.ts';
 import { NotReadyError } from '../../host/host-api.ts';
 import {
   type HostedAgent,
@@ -289,10 +289,11 @@ export class RunnerSocket implements RunnerLine {
         return this.#told_of(await outcome, lease);
       }
       case 'state': {
-        const accepted = host.execute({ type: 'accept_lease', lease, token });
-        const reported = host.execute({ type: 'report', lease, token, state: frame.state });
-        await accepted;
-        return this.#told_of(await reported, lease);
+        const [, reported] = await host.executeAll([
+          { type: 'accept_lease', lease, token },
+          { type: 'report', lease, token, state: frame.state },
+        ]);
+        return this.#told_of(reported as Outcome, lease);
       }
       case 'released': {
         const outcome = host.execute({ type: 'release', lease, token });

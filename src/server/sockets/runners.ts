@@ -102,8 +102,10 @@ export class Runners {
     }
     // The pool must hear that the old connection has ended before it hears of the new one.
     await this.#telling;
-    for (const agent of taken) this.#gone.delete(agent);
-    return { taken, hosted };
+    // The new one may have ended meanwhile, too: then there is nothing more to be told.
+    const kept = taken.filter((agent) => this.#byAgent.get(agent) === line);
+    for (const agent of kept) this.#gone.delete(agent);
+    return { taken: kept, hosted };
   }
 
   /** The agents are not hosted by this socket after all. */
@@ -113,10 +115,16 @@ export class Runners {
 
   /** The leases that the agents hold, as they are now; from here on their events are followed. */
   async leasesOf(line: RunnerLine, agents: readonly string[]): Promise<LeaseView[]> {
+    const noted = new Map<string, Held>();
     return this.#host.read((pool) => {
+      // Looked at a second time, what was there the first time may never have happened.
+      for (const [id, held] of noted) if (this.#byLease.get(id) === held) this.letGo(id);
+      noted.clear();
       const leases = pool.leasesOf(agents);
       for (const { leaseId, agentId, token } of leases) {
-        this.#hold(leaseId, { line, agent: agentId, token });
+        const held = { line, agent: agentId, token };
+        noted.set(leaseId, held);
+        this.#hold(leaseId, held);
       }
       return leases;
     });

@@ -1,0 +1,3 @@
+export async function findMutants(_: object): Promise<number> {
+  return 0;
+}
