@@ -104,6 +104,9 @@ export class Ledger {
       case 'ticket_ended':
         this.#expect(this.#tickets.delete(event.ticket), 'a ticket ends that does not wait', event);
         return;
+      case 'ticket_claimed':
+        this.#expect(!this.#tickets.has(event.ticket), 'a ticket is claimed that waits', event);
+        return;
       default:
         this.#expect(false, 'nothing of this kind can happen in a simulation', event);
     }
