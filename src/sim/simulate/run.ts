@@ -68,6 +68,12 @@ export class Run {
     return this.#now;
   }
 
+  /** Requests that count and are still in the queue. */
+  get waiting(): number {
+    const { start } = this.#world.sessions;
+    return [...this.#sessionOf.values()].filter((session) => start[session]! >= 0).length;
+  }
+
   /** Carries out the next frame of steps; false when the world has come to its end. */
   step(): boolean {
     const steps = this.#fill();
