@@ -11,6 +11,7 @@ import { openapiCommand } from './commands/openapi.ts';
 import { releaseCommand } from './commands/release.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { statusCommand } from './commands/status.ts';
 import { loadConfigFlags } from './config-flags.ts';
 import type { CliContext } from './context.ts';
@@ -34,6 +35,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(statusCommand(context))
     .addCommand(autoscalerCommand(context))
     .addCommand(replayCommand(context))
+    .addCommand(simulateCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))
     .addCommand(openapiCommand(context))

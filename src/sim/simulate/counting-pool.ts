@@ -66,7 +66,9 @@ export class CountingPool {
     this.#idle = new IdleQueue(staticAgents, PURPOSES.length);
     this.#states = new Uint8Array(staticAgents);
     this.#isServed = new Uint8Array(size);
-    const purposes = PURPOSES.map(({ name }) => options.purposes[name] ?? options.purposes.default!);
+    const purposes = PURPOSES.map(
+      ({ name }) => options.purposes[name] ?? options.purposes.default!,
+    );
     this.#fixed = purposes.map(({ idleTimeoutMs }) => idleTimeoutMs);
     this.#timeouts = [...this.#fixed];
     this.#weights = purposes.map(({ priorityWeight }) => priorityWeight);

@@ -178,7 +178,8 @@ export class Ledger {
   #expect(holds: boolean, what: string, where: object): void {
     if (holds) return;
     this.#violations += 1;
-    if (this.#named.length < VIOLATIONS_NAMED) this.#named.push(`${what}: ${JSON.stringify(where)}`);
+    if (this.#named.length < VIOLATIONS_NAMED)
+      this.#named.push(`${what}: ${JSON.stringify(where)}`);
   }
 }
 
