@@ -9,7 +9,7 @@
  * Whitt 1994). ρ is proportional to popularity, so one factor for all is left to find.
  */
 import type { Population } from './population.ts';
-import { PURPOSES, type SessionLengths } from './purposes.ts';
+import type { SessionLengths } from './purposes.ts';
 import { busyness, TIME_ZONES } from './rhythm.ts';
 
 const HOUR_MS = 3_600_000;
@@ -72,26 +72,24 @@ function visitsOf(hours: number): Float64Array {
 }
 
 function groupsOf(population: Population, lengths: readonly SessionLengths[]): Group[] {
-  const loads = lengths.map(loadOf);
-  const sums = new Map<number, { tenants: number; popularity: number }>();
+  const loads = lengths.map(loadOf).flatMap((local) => {
+    return TIME_ZONES.map(({ hours }) => shifted(local, hours));
+  });
+  const sums = new Map<number, { tenants: number; popularity: number; load: Float64Array }>();
   for (let tenant = 0; tenant < population.size; tenant++) {
     const popularity = population.popularity[tenant]!;
     const bin = Math.round(Math.log(popularity) / BIN_WIDTH);
     const kind = population.purpose[tenant]! * TIME_ZONES.length + population.zone[tenant]!;
-    const key = bin * PURPOSES.length * TIME_ZONES.length + kind;
+    const key = bin * loads.length + kind;
     const sum = sums.get(key);
-    if (sum === undefined) sums.set(key, { tenants: 1, popularity });
+    if (sum === undefined) sums.set(key, { tenants: 1, popularity, load: loads[kind]! });
     else {
       sum.tenants += 1;
       sum.popularity += popularity;
     }
   }
-  const kinds = PURPOSES.length * TIME_ZONES.length;
-  return [...sums].map(([key, { tenants, popularity }]) => {
-    const kind = ((key % kinds) + kinds) % kinds;
-    const { hours } = TIME_ZONES[kind % TIME_ZONES.length]!;
-    const local = loads[Math.floor(kind / TIME_ZONES.length)]!;
-    return { tenants, popularity: popularity / tenants, load: shifted(local, hours) };
+  return [...sums.values()].map(({ tenants, popularity, load }) => {
+    return { tenants, popularity: popularity / tenants, load };
   });
 }
 
@@ -108,17 +106,8 @@ function loadOf(lengths: SessionLengths): Float64Array {
   });
 }
 
-const shifts = new WeakMap<Float64Array, Map<number, Float64Array>>();
-
 /** Local steps by steps of UTC. */
 function shifted(local: Float64Array, hours: number): Float64Array {
-  let byZone = shifts.get(local);
-  if (byZone === undefined) shifts.set(local, (byZone = new Map()));
-  let load = byZone.get(hours);
-  if (load === undefined) {
-    const by = (hours * HOUR_MS) / STEP_MS + STEPS_PER_WEEK;
-    load = local.map((_, step) => local[(step + by) % STEPS_PER_WEEK]!);
-    byZone.set(hours, load);
-  }
-  return load;
+  const by = (hours * HOUR_MS) / STEP_MS + STEPS_PER_WEEK;
+  return local.map((_, step) => local[(step + by) % STEPS_PER_WEEK]!);
 }

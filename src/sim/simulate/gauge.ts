@@ -25,6 +25,10 @@ export class Gauge {
     if (at >= 0 && value > this.#peak) this.#peak = value;
   }
 
+  add(change: number, at: number): void {
+    this.set(this.#value + change, at);
+  }
+
   /** It stays as it is until then. */
   advance(until: number): void {
     const end = Math.min(until, this.#to);

@@ -74,42 +74,43 @@ export class Ledger {
     return this.#tickets.size;
   }
 
-  /** The tenant of a live lease; −1 for any other. */
-  tenantOf(lease: string): number {
-    const row = this.#rows.get(lease);
-    return row === undefined ? NOBODY : this.#tenant[row]!;
-  }
-
-  note(event: Event): void {
+  /** The tenant of a lease that is granted or ends; −1 with any other event. */
+  note(event: Event): number {
     this.#events += 1;
     this.#expect(event.at >= this.#lastAt, 'time goes back', event);
     this.#lastAt = event.at;
     switch (event.type) {
-      case 'agent_registered':
-        this.#registered(event);
-        return;
       case 'lease_granted':
-        this.#granted(event);
-        return;
+        return this.#granted(event);
+      case 'lease_ended':
+        return this.#ended(event);
       case 'lease_reported':
         this.#reported(event);
-        return;
-      case 'lease_ended':
-        this.#ended(event);
-        return;
+        break;
+      case 'agent_registered':
+        this.#registered(event);
+        break;
       case 'ticket_queued':
         this.#expect(!this.#tickets.has(event.ticket), 'a ticket is queued twice', event);
         this.#tickets.add(event.ticket);
-        return;
+        break;
       case 'ticket_ended':
         this.#expect(this.#tickets.delete(event.ticket), 'a ticket ends that does not wait', event);
-        return;
+        break;
       case 'ticket_claimed':
         this.#expect(!this.#tickets.has(event.ticket), 'a ticket is claimed that waits', event);
-        return;
+        break;
       default:
-        this.#expect(false, 'nothing of this kind can happen in a simulation', event);
+        this.accuse('nothing of this kind can happen in a simulation', event);
     }
+    return NOBODY;
+  }
+
+  /** Counts a violation that somebody else has noticed. */
+  accuse(what: string, where: object): void {
+    this.#violations += 1;
+    if (this.#named.length < VIOLATIONS_NAMED)
+      this.#named.push(`${what}: ${JSON.stringify(where)}`);
   }
 
   /** At the end: the pool's own count of live leases and of those who wait. */
@@ -126,7 +127,7 @@ export class Ledger {
     if (isNew) this.#isRegistered[agent] = 1;
   }
 
-  #granted(event: Of<'lease_granted'>): void {
+  #granted(event: Of<'lease_granted'>): number {
     const agent = numberIn(event.agent, AGENT_PREFIX);
     const tenant = numberIn(event.tenant, TENANT_PREFIX);
     this.#expect(event.token > this.#lastToken, 'a token does not grow', event);
@@ -147,6 +148,7 @@ export class Ledger {
     this.#rows.set(event.lease, row);
     this.#rowOfAgent[agent] = row;
     this.#heldByTenant[tenant] = held;
+    return tenant;
   }
 
   #reported({ lease, state }: Of<'lease_reported'>): void {
@@ -155,18 +157,20 @@ export class Ledger {
     if (row !== undefined) this.#setIdle(row, state === 'idle');
   }
 
-  #ended({ lease, reason }: Of<'lease_ended'>): void {
+  #ended({ lease, reason }: Of<'lease_ended'>): number {
     const row = this.#rows.get(lease);
     this.#expect(row !== undefined, 'a lease ends that does not live', { lease });
-    if (row === undefined) return;
+    if (row === undefined) return NOBODY;
     const isTaken = reason === 'reclaimed' || reason === 'idle_timeout';
     this.#expect(!isTaken || this.#isIdle[row]!, 'a lease in use is taken back', { lease, reason });
     this.#setIdle(row, false);
     const agent = this.#agent[row]!;
     if (this.#rowOfAgent[agent] === row) this.#rowOfAgent[agent] = NOBODY;
-    this.#heldByTenant[this.#tenant[row]!]! -= 1;
+    const tenant = this.#tenant[row]!;
+    this.#heldByTenant[tenant]! -= 1;
     this.#rows.delete(lease);
     this.#freeRows.push(row);
+    return tenant;
   }
 
   #setIdle(row: number, isIdle: boolean): void {

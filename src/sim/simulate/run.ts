@@ -39,10 +39,7 @@ export class Run {
   readonly #stage: Uint8Array;
   /** The sessions of tickets that wait. */
   readonly #sessionOf = new Map<string, number>();
-  /** When the request that is being carried out was made; the leases of others came later. */
   #now = -WARM_UP_MS;
-  #sessions = 0;
-  #wanted = 0;
   /** The next steps, which the core prepares for together. */
   readonly #frame = {
     session: new Int32Array(FRAME),
@@ -157,8 +154,8 @@ export class Run {
     const tenant = this.#world.sessions.tenant[session]!;
     const wanted = this.#world.population.agentsOf(tenant);
     this.tally.ask(this.#now);
-    this.tally.sessions.set(++this.#sessions, this.#now);
-    this.tally.wanted.set((this.#wanted += wanted), this.#now);
+    this.tally.sessions.add(1, this.#now);
+    this.tally.wanted.add(wanted, this.#now);
 
     const held = this.#holdings.count(tenant);
     // What is left of an earlier session is used, and only the rest is asked for.
@@ -190,8 +187,8 @@ export class Run {
   #end(session: number): void {
     const { sessions, population } = this.#world;
     const tenant = sessions.tenant[session]!;
-    this.tally.sessions.set(--this.#sessions, this.#now);
-    this.tally.wanted.set((this.#wanted -= population.agentsOf(tenant)), this.#now);
+    this.tally.sessions.add(-1, this.#now);
+    this.tally.wanted.add(-population.agentsOf(tenant), this.#now);
     if (this.#stage[tenant] === WAITING) {
       throw new Error('a session has ended before its request left the queue');
     }
@@ -242,17 +239,18 @@ export class Run {
   }
 
   #hear(event: Event): void {
+    const tenant = this.ledger.note(event);
     if (event.type === 'lease_granted') {
-      this.ledger.note(event);
-      this.#holdings.add(this.ledger.tenantOf(event.lease), event.lease, event.token);
+      if (!this.#holdings.add(tenant, event.lease, event.token)) {
+        this.ledger.accuse('a tenant is granted more than it asked for', event);
+      }
       if (this.#now < 0) return;
       this.tally.leases += 1;
       if (event.warm) this.tally.warmLeases += 1;
     } else if (event.type === 'lease_ended') {
-      this.#holdings.remove(this.ledger.tenantOf(event.lease), event.lease);
-      this.ledger.note(event);
+      this.#holdings.remove(tenant, event.lease);
       this.tally.endLease(this.#now, event.reason);
-    } else this.ledger.note(event);
+    }
   }
 
   #answered({ ticket, state }: Extract<Event, { type: 'ticket_ended' }>): void {

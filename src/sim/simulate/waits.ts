@@ -18,13 +18,6 @@ export class WaitCounts {
     this.#total += 1;
   }
 
-  /** How many waited no longer than this. */
-  upTo(ms: number): number {
-    let count = 0;
-    for (let wait = 0; wait <= Math.min(ms, LONGEST_MS); wait++) count += this.#counts[wait]!;
-    return count;
-  }
-
   /** By nearest rank: waits that somebody really had; 0 where nobody asked. */
   figures(): WaitFigures {
     return { p50: this.#percentile(0.5), p95: this.#percentile(0.95), p99: this.#percentile(0.99) };
