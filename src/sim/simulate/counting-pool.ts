@@ -25,7 +25,6 @@ import { EPOCH_MS, type World } from './world.ts';
 const FREE = 0;
 const ACTIVE = 1;
 const IDLE = 2;
-const NONE = -1;
 const NEVER = Number.POSITIVE_INFINITY;
 const NORMAL = PRIORITIES.indexOf('normal');
 
@@ -115,8 +114,7 @@ export class CountingPool {
 
   /** When the list's first lease times out. */
   #timeoutOf(list: number): number {
-    const place = this.#idle.head(list);
-    return place === NONE ? NEVER : this.#idle.since(place) + this.#timeouts[list]!;
+    return this.#idle.headSince(list) + this.#timeouts[list]!;
   }
 
   /** As in src/core/idle-policy.ts, but for all leases at once and only at full multiples. */

@@ -4,25 +4,34 @@
  */
 const NONE = -1;
 
+/** A lease is a row: since when it is idle, then its neighbours in the list and its sequence. What is
+ *  read together lies together, because rows are reached at random. */
+const BYTES_A_ROW = 24;
+const NUMBERS_A_ROW = BYTES_A_ROW / Float64Array.BYTES_PER_ELEMENT;
+const WORDS_A_ROW = BYTES_A_ROW / Int32Array.BYTES_PER_ELEMENT;
+const NEXT = 2;
+const PREVIOUS = 3;
+/** Grows with each lease that falls idle: the order across lists. */
+const SEQUENCE = 4;
+
 export class IdleQueue {
-  readonly #next: Int32Array;
-  readonly #previous: Int32Array;
-  /** Grows with each lease that falls idle: the order across lists. */
-  readonly #sequence: Int32Array;
   readonly #since: Float64Array;
+  readonly #words: Int32Array;
   readonly #heads: Int32Array;
   readonly #tails: Int32Array;
+  /** Since when the heads are idle; they are looked at all the time. */
+  readonly #headsSince: Float64Array;
   /** Where `countOlder` stands in each list. */
   readonly #cursors: Int32Array;
   #lastSequence = 0;
 
   constructor(places: number, lists: number) {
-    this.#next = new Int32Array(places);
-    this.#previous = new Int32Array(places);
-    this.#sequence = new Int32Array(places);
-    this.#since = new Float64Array(places);
+    const rows = new ArrayBuffer(places * BYTES_A_ROW);
+    this.#since = new Float64Array(rows);
+    this.#words = new Int32Array(rows);
     this.#heads = new Int32Array(lists).fill(NONE);
     this.#tails = new Int32Array(lists).fill(NONE);
+    this.#headsSince = new Float64Array(lists).fill(Number.POSITIVE_INFINITY);
     this.#cursors = new Int32Array(lists);
   }
 
@@ -31,28 +40,31 @@ export class IdleQueue {
     return this.#heads[list]!;
   }
 
-  since(place: number): number {
-    return this.#since[place]!;
+  /** Since when that one has been idle; Infinity if there is none. */
+  headSince(list: number): number {
+    return this.#headsSince[list]!;
   }
 
   add(place: number, list: number, now: number): void {
     const tail = this.#tails[list]!;
-    this.#sequence[place] = ++this.#lastSequence;
-    this.#since[place] = now;
-    this.#next[place] = NONE;
-    this.#previous[place] = tail;
-    if (tail === NONE) this.#heads[list] = place;
-    else this.#next[tail] = place;
+    const row = place * WORDS_A_ROW;
+    this.#since[place * NUMBERS_A_ROW] = now;
+    this.#words[row + NEXT] = NONE;
+    this.#words[row + PREVIOUS] = tail;
+    this.#words[row + SEQUENCE] = ++this.#lastSequence;
+    if (tail === NONE) this.#setHead(list, place);
+    else this.#words[tail * WORDS_A_ROW + NEXT] = place;
     this.#tails[list] = place;
   }
 
   remove(place: number, list: number): void {
-    const next = this.#next[place]!;
-    const previous = this.#previous[place]!;
-    if (previous === NONE) this.#heads[list] = next;
-    else this.#next[previous] = next;
+    const row = place * WORDS_A_ROW;
+    const next = this.#words[row + NEXT]!;
+    const previous = this.#words[row + PREVIOUS]!;
+    if (previous === NONE) this.#setHead(list, next);
+    else this.#words[previous * WORDS_A_ROW + NEXT] = next;
     if (next === NONE) this.#tails[list] = previous;
-    else this.#previous[next] = previous;
+    else this.#words[next * WORDS_A_ROW + PREVIOUS] = previous;
   }
 
   /** The list whose head has been idle longest, if since `before` or earlier; else −1. */
@@ -68,10 +80,16 @@ export class IdleQueue {
     while (count < most) {
       const list = this.#oldestOf(this.#cursors, before);
       if (list === NONE) break;
-      this.#cursors[list] = this.#next[this.#cursors[list]!]!;
+      this.#cursors[list] = this.#words[this.#cursors[list]! * WORDS_A_ROW + NEXT]!;
       count += 1;
     }
     return count;
+  }
+
+  #setHead(list: number, place: number): void {
+    this.#heads[list] = place;
+    this.#headsSince[list] =
+      place === NONE ? Number.POSITIVE_INFINITY : this.#since[place * NUMBERS_A_ROW]!;
   }
 
   #oldestOf(places: Int32Array, before: number): number {
@@ -79,10 +97,11 @@ export class IdleQueue {
     let sequence = Number.POSITIVE_INFINITY;
     for (let list = 0; list < places.length; list++) {
       const place = places[list]!;
-      if (place === NONE || this.#since[place]! > before) continue;
-      if (this.#sequence[place]! >= sequence) continue;
+      if (place === NONE || this.#since[place * NUMBERS_A_ROW]! > before) continue;
+      const own = this.#words[place * WORDS_A_ROW + SEQUENCE]!;
+      if (own >= sequence) continue;
       oldest = list;
-      sequence = this.#sequence[place]!;
+      sequence = own;
     }
     return oldest;
   }

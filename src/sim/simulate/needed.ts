@@ -16,8 +16,8 @@ const FIRST_GUESS = 1.06;
 const FIRST_STEP = 0.03;
 /** A pool that is far too small need not be looked at to the end. */
 const FAR_TOO_LATE = 16;
-/** Interpolation is quick, halving is sure. */
-const INTERPOLATIONS = 10;
+/** Following the slope is quick, halving is sure. */
+const SLOPES_FOLLOWED = 10;
 /** An agent more can make a few requests more late: the agents that are taken back are others. So in
  *  a world of no more sessions than this all smaller pools are tried that are not far too small … */
 const FEW_SESSIONS = 20_000;
@@ -28,7 +28,7 @@ const HARDLY_TOO_LATE = 2;
 
 interface Tried {
   readonly agents: number;
-  /** The root of how many requests were late. */
+  /** Requests that were not granted soon. */
   readonly late: number;
 }
 
@@ -37,31 +37,31 @@ export function* neededAgents(world: World, options: PoolOptions): Generator<voi
   const { requests, mostAgents } = demandOf(world);
   if (requests === 0) return 0;
   const mostLate = Math.floor((requests * LATE_PER_MILLE) / 1_000);
-  const target = root(mostLate);
-  const tryOut = (agents: number): Tried => {
-    const { soon } = new CountingPool(world, agents, options).run(mostLate * FAR_TOO_LATE + 1);
-    return { agents, late: root(requests - soon) };
+  const tooLate = mostLate * FAR_TOO_LATE + 1;
+  const tried: Tried[] = [];
+  const isEnough = (agents: number): boolean => {
+    const { soon } = new CountingPool(world, agents, options).run(tooLate);
+    const late = requests - soon;
+    // Of those that served everybody, or were stopped, it is not known by how much.
+    if (late > 0 && late < tooLate) tried.push({ agents, late });
+    return late <= mostLate;
   };
 
-  let [few, enough] = yield* bracket(mostAgents, requests, target, tryOut);
-  for (let nth = 0; enough.agents - few.agents > 1; nth++) {
+  let [few, enough] = yield* bracket(mostAgents, isEnough);
+  for (let nth = 0; enough - few > 1; nth++) {
     yield;
-    const tried = tryOut(between(few, enough, target, nth));
-    // The end that stays is moved half the way to the target, lest the search creep (Illinois).
-    if (tried.late <= target) {
-      few = { ...few, late: (few.late + target) / 2 };
-      enough = tried;
-    } else {
-      enough = { ...enough, late: (enough.late + target) / 2 };
-      few = tried;
-    }
+    const guess = nth < SLOPES_FOLLOWED ? bySlope(tried, mostLate) : Number.NaN;
+    const isInside = guess > few && guess < enough;
+    const agents = isInside ? guess : (few + enough) >> 1;
+    if (isEnough(agents)) enough = agents;
+    else few = agents;
   }
   const { count } = world.sessions;
-  if (count > FEW_SESSIONS) return enough.agents;
+  if (count > FEW_SESSIONS) return enough;
   const byCore = options.idlePolicy !== 'fixed' && count <= FEW_SESSIONS_FOR_CORE;
   const lateOf = (agents: number): number =>
     requests - (byCore ? soonByCore(world, agents, options) : soonByCount(world, agents, options));
-  return yield* smallest(enough.agents, mostLate, lateOf);
+  return yield* smallest(enough, mostLate, lateOf);
 }
 
 function soonByCount(world: World, agents: number, options: PoolOptions): number {
@@ -98,40 +98,33 @@ function* smallest(
 /** Two pools, one too small and one large enough. */
 function* bracket(
   mostAgents: number,
-  requests: number,
-  target: number,
-  tryOut: (agents: number) => Tried,
-): Generator<void, [few: Tried, enough: Tried]> {
-  let few: Tried = { agents: 0, late: root(requests) };
-  let enough: Tried | null = null;
+  isEnough: (agents: number) => boolean,
+): Generator<void, [few: number, enough: number]> {
+  let few = 0;
+  let enough = 0;
   let factor = FIRST_GUESS;
-  for (let step = FIRST_STEP; ; step *= 2) {
+  for (let step = FIRST_STEP; few === 0 || enough === 0; step *= 2) {
     const agents = Math.ceil(mostAgents * factor);
-    if (enough !== null && agents < 1) return [few, enough];
+    if (agents < 1) break;
     yield;
-    const tried = tryOut(agents);
-    if (tried.late <= target) enough = tried;
-    else few = tried;
-    if (enough !== null && few.agents > 0) return [few, enough];
-    factor += enough === null ? step : -step;
+    if (isEnough(agents)) enough = agents;
+    else few = agents;
+    factor += enough === 0 ? step : -step;
   }
+  return [few, enough];
 }
 
-/** The next number of agents to try. */
-function between(few: Tried, enough: Tried, target: number, nth: number): number {
-  const span = enough.agents - few.agents;
-  let share = 0.5;
-  if (nth < INTERPOLATIONS && few.agents > 0 && few.late > enough.late) {
-    share = (few.late - target) / (few.late - enough.late);
-  }
-  const agents = few.agents + Math.ceil(share * span);
-  return Math.min(enough.agents - 1, Math.max(few.agents + 1, agents));
-}
-
-/** Where agents run short for an hour or so, what comes late grows about with the square of how
- *  many are missing: its root is nearly a straight line. The half keeps it off the target. */
-function root(late: number): number {
-  return Math.sqrt(late + 0.5);
+/**
+ * Where the two pools that came nearest say that the target lies: how many are late is nearly a
+ * straight line there. NaN if they say nothing.
+ */
+function bySlope(tried: readonly Tried[], target: number): number {
+  const [near, other] = [...tried].sort(
+    (a, b) => Math.abs(a.late - target) - Math.abs(b.late - target),
+  );
+  if (near === undefined || other === undefined || near.late === other.late) return Number.NaN;
+  const perAgent = (other.late - near.late) / (other.agents - near.agents);
+  return near.agents + Math.ceil((target - near.late) / perAgent);
 }
 
 /** Requests that count, and the agents that the sessions of a world want at most at once. */
