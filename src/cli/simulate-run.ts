@@ -1,5 +1,6 @@
 /** A simulation from the options of the command line to its report. */
-import { open } from 'node:fs/promises';
+import { access, constants, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { SimulationFigures } from '../sim/simulate/figures.ts';
 import {
@@ -9,12 +10,12 @@ import {
   type SimulationOptions,
 } from '../sim/simulate/options.ts';
 import { reportPage } from '../sim/simulate/report-page.ts';
-import { type Progress, simulate } from '../sim/simulate/simulate.ts';
+import { type Progress, type Simulated, simulate } from '../sim/simulate/simulate.ts';
 import { sessionsOf } from '../sim/simulate/world.ts';
 import type { SimulateOptions } from './commands/simulate.ts';
 import type { CliContext } from './context.ts';
 import { formatCount, formatPercent, formatSeconds } from './duration.ts';
-import { fileFailure, wrongUsage } from './failure.ts';
+import { Failure, wrongUsage } from './failure.ts';
 import { type Progress as Bar, startProgress } from './progress.ts';
 
 export interface SimulationReport extends SimulationFigures {
@@ -39,20 +40,17 @@ export async function runSimulation(
   setFlagsFromString('--no-allocation-site-pretenuring');
   const startedAt = performance.now();
   const wanted = complete(options);
+  const { report: file } = options;
   // Before the work, which may take minutes: a page that cannot be written is found out now.
-  const page = options.report === undefined ? null : await openPage(options.report);
-  try {
-    const { figures, series } = await watched(context, wanted);
-    if (page !== null) await page.writeFile(reportPage(figures, series));
-    return {
-      ...(options.scenario && { scenario: options.scenario }),
-      ...figures,
-      wall_sec: Math.round(performance.now() - startedAt) / 1_000,
-      peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1_024),
-    };
-  } finally {
-    await page?.close();
-  }
+  if (file !== undefined) await written(file, () => access(dirname(file), constants.W_OK));
+  const { figures, series } = await watched(context, wanted);
+  if (file !== undefined) await written(file, () => writeFile(file, reportPage(figures, series)));
+  return {
+    ...(options.scenario && { scenario: options.scenario }),
+    ...figures,
+    wall_sec: Math.round(performance.now() - startedAt) / 1_000,
+    peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1_024),
+  };
 }
 
 /** What is not given comes from the scenario, and what that does not say has a default. */
@@ -95,15 +93,23 @@ function given({ tenants, agents, active, agentsPerTenant }: SimulateOptions): {
   };
 }
 
-async function openPage(file: string) {
+async function written(file: string, write: () => Promise<void>): Promise<void> {
   try {
-    return await open(file, 'w');
+    await write();
   } catch (error) {
-    throw fileFailure(file, error);
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const why = WRITE_FAULTS[code] ?? code;
+    throw new Failure(`${file} cannot be written: ${why}.`, {}, { cause: error });
   }
 }
 
-async function watched(context: CliContext, options: SimulationOptions) {
+const WRITE_FAULTS: { readonly [code: string]: string } = {
+  ENOENT: 'its directory does not exist',
+  EISDIR: 'it is a directory',
+  EACCES: 'that is not allowed here',
+};
+
+async function watched(context: CliContext, options: SimulationOptions): Promise<Simulated> {
   const format = '{stage} {bar} {percentage} % | {words}';
   const bar = await startProgress(context, format, 1, { stage: STAGES.making, words: '' });
   const show = shown(bar);

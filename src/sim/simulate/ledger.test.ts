@@ -98,8 +98,8 @@ describe('the ledger', () => {
     ],
   ];
 
-  it.each(corrupted)('counts: %s', (what, ...events) => {
-    expect(violationsOf(...events)).toContain(what);
+  it.each(corrupted.map(([what, ...events]) => ({ what, events })))('counts: $what', (one) => {
+    expect(violationsOf(...one.events)).toContain(one.what);
   });
 
   it('compares its counts with those of the pool', () => {

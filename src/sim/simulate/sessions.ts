@@ -31,15 +31,7 @@ export interface Sessions {
   readonly byEnd: Int32Array;
 }
 
-/** A tenant's sessions that may come, in the order of their start. */
-export interface Column {
-  readonly start: Float64Array;
-  readonly end: Float64Array;
-  readonly tenant: Int32Array;
-  readonly releases: Uint8Array;
-}
-
-/** `factor`: see `calibrate`. `onTenant` is told now and then how many tenants are done. */
+/** `factor`: see `calibrate`. */
 export function makeSessions(
   population: Population,
   lengths: readonly SessionLengths[],
