@@ -13,6 +13,7 @@ import { planCommand } from './commands/plan.ts';
 import { releaseCommand } from './commands/release.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { statusCommand } from './commands/status.ts';
 import { loadConfigFlags } from './config-flags.ts';
 import type { CliContext } from './context.ts';
@@ -38,6 +39,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(replayCommand(context))
     .addCommand(evaluateCommand(context))
     .addCommand(planCommand(context))
+    .addCommand(simulateCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))
     .addCommand(openapiCommand(context))
