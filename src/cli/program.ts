@@ -5,12 +5,15 @@ import { agentsCommand } from './commands/agents.ts';
 import { autoscalerCommand } from './commands/autoscaler.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { journalCommand } from './commands/journal.ts';
 import { leaseCommand } from './commands/lease.ts';
 import { openapiCommand } from './commands/openapi.ts';
+import { planCommand } from './commands/plan.ts';
 import { releaseCommand } from './commands/release.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { statusCommand } from './commands/status.ts';
 import { loadConfigFlags } from './config-flags.ts';
 import type { CliContext } from './context.ts';
@@ -34,6 +37,9 @@ export function createProgram(context: CliContext): Command {
     .addCommand(statusCommand(context))
     .addCommand(autoscalerCommand(context))
     .addCommand(replayCommand(context))
+    .addCommand(evaluateCommand(context))
+    .addCommand(planCommand(context))
+    .addCommand(simulateCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))
     .addCommand(openapiCommand(context))

@@ -7,19 +7,23 @@ import { configFlags } from './config-flags.ts';
 import { wrongUsage } from './failure.ts';
 import { collect, type JsonOptions, wholeNumber } from './options.ts';
 
-export interface ReplayOptions extends JsonOptions {
-  readonly config?: string;
+/** What of a trace is read, and how. */
+export interface TraceOptions {
   readonly tenantColumn: string;
   readonly timeColumn?: string;
   readonly durationColumn?: string;
-  readonly purpose?: string;
   readonly purposeColumn?: string;
   readonly specializationColumn?: string;
-  readonly agents: number;
   readonly exclude?: readonly string[];
   readonly from?: number;
   readonly to?: number;
   readonly limit?: number;
+}
+
+export interface ReplayOptions extends JsonOptions, TraceOptions {
+  readonly config?: string;
+  readonly purpose?: string;
+  readonly agents: number;
   readonly speed: number;
   readonly journal?: string;
 }
@@ -107,7 +111,7 @@ export function exclusions(texts: readonly string[] = []): { column: string; val
   });
 }
 
-function time(text: string): number {
+export function time(text: string): number {
   const ms = parseTime(text.trim());
   if (ms !== null) return ms;
   throw new InvalidArgumentError('It must be unix seconds or a date such as 2025-09-01.');

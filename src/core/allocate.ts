@@ -63,7 +63,7 @@ function decide(context: Context, command: LeaseCommand, now: number): Granted |
   const refusal =
     lacksCapability(context, requirement, count) ??
     exceedsLimit(context, tenant, count) ??
-    notInstalled(context, requirement, tenant, count);
+    notInstalled(context, requirement, command.tenant, tenant, count);
   if (refusal !== null) return refusal;
 
   const wish: Wish = {

@@ -17,12 +17,16 @@ export interface HostingDump {
   readonly unaccepted: readonly (readonly [lease: number, since: number])[];
 }
 
+const NOBODY: readonly number[] = [];
+
 export class Hosting {
   readonly #acceptTimeoutMs: number;
   readonly #graceMs: number;
   readonly #runners = new Map<number, string>();
   readonly #away = new Map<number, number>();
   readonly #unaccepted = new Map<number, number>();
+  /** Agents that did not take a lease which is still looking for one. A signal: not in a dump. */
+  readonly #refusers = new Map<number, Set<number>>();
 
   constructor({ acceptTimeoutMs, reconnectGraceMs }: PoolOptions['hosting']) {
     this.#acceptTimeoutMs = acceptTimeoutMs;
@@ -56,13 +60,26 @@ export class Hosting {
 
   /** A lease of the agent has begun: it waits to be accepted if the agent is hosted. */
   assigned(lease: number, agent: number, now: number): void {
-    this.settled(lease);
+    if (this.#unaccepted.size > 0) this.#unaccepted.delete(lease);
     if (this.#runners.size > 0 && this.#runners.has(agent)) this.#unaccepted.set(lease, now);
+    else this.settled(lease);
+  }
+
+  /** The agent did not take the lease: it is not asked again, or two could pass it to and fro. */
+  refused(lease: number, agent: number): void {
+    const known = this.#refusers.get(lease);
+    if (known === undefined) this.#refusers.set(lease, new Set([agent]));
+    else known.add(agent);
+  }
+
+  refusersOf(lease: number): Iterable<number> {
+    return this.#refusers.get(lease) ?? NOBODY;
   }
 
   /** The lease is accepted, or has ended. */
   settled(lease: number): void {
     if (this.#unaccepted.size > 0) this.#unaccepted.delete(lease);
+    if (this.#refusers.size > 0) this.#refusers.delete(lease);
   }
 
   isUnaccepted(lease: number): boolean {

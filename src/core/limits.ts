@@ -61,8 +61,18 @@ export const SCALING_RECORDS_KEPT = 10_000;
 
 /** Invites offered with AGENT_NOT_INSTALLED. */
 export const INVITES_OFFERED = 5;
+/** Agents among which they are chosen: of so many at random the best is near the best of all. */
+export const INVITES_WEIGHED = 64;
+/** Fitting agents that are looked at for them, where most are members already or full. */
+export const INVITES_LOOKED_AT = 4_096;
+/** Tenants of an agent whose hours are compared; only verified agents have more than this. */
+export const INVITE_TENANTS_WEIGHED = 100;
+/** Tenants of an agent that does not say otherwise: Discord's limit for bots it has not verified. */
+export const UNVERIFIED_MAX_TENANTS = 100;
 
 assert(LIGHT_LOAD < MEDIUM_LOAD, 'load classes are ordered');
 assert(PRIORITY_POINTS[1] > 30, 'a purpose never outweighs a priority by itself');
 assert(SLACK_UTILIZATION < PRESSURE_UTILIZATION, 'a pool is not slack and pressed at once');
+assert(INVITES_OFFERED <= INVITES_WEIGHED, 'all that is offered has been weighed');
+assert(INVITES_WEIGHED <= INVITES_LOOKED_AT, 'all that is weighed has been looked at');
 assert(ENDED_LEASES_KEPT < MAX_LEASES / 2, 'ended leases leave room for live ones');

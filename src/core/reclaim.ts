@@ -90,6 +90,7 @@ function isReclaimable(state: PoolState, row: number, wish: Wish, now: number): 
   if (leases.state(row) !== IDLE) return false;
   if (now - leases.allocatedAt(row) < state.options.reclaim.minHoldMs) return false;
   const agent = leases.agent(row);
+  if (wish.avoid?.has(agent)) return false;
   const availability = agents.availability(agent);
   if (availability !== LEASED && availability !== READY) return false;
   return leases.tenant(row) !== wish.tenant && !serves(state, agent, wish.tenant);

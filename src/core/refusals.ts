@@ -1,6 +1,6 @@
 /** Why a request cannot be granted, whatever becomes free. */
 import { type Context, plural, refuse } from './context.ts';
-import { INVITES_OFFERED } from './limits.ts';
+import { invitable } from './invites.ts';
 import type { Refusal } from './outcome.ts';
 import { mismatch, type Requirement } from './profiles.ts';
 import { NONE } from './rows.ts';
@@ -79,6 +79,7 @@ export function exceedsLimit({ state }: Context, tenant: number, count: number):
 export function notInstalled(
   { state }: Context,
   requirement: Requirement,
+  name: string,
   tenant: number,
   count: number,
 ): Refusal | null {
@@ -89,33 +90,15 @@ export function notInstalled(
     if (mismatch(agents.profile(agent), requirement) === null) members++;
   }
   if (members >= count) return null;
-  const invites = invitable(state, requirement, tenant).map((agent) => ({
+  const invites = invitable(state, requirement, name, tenant).map((agent) => ({
     agentId: agents.names.name(agent),
     inviteUrl: agents.labels[agent].invite_url ?? null,
   }));
   return refuse(
     'AGENT_NOT_INSTALLED',
     `${plural(members, 'agent')} that could serve this ${members === 1 ? 'is a member' : 'are members'} ` +
-      `of the tenant, ${count} ${count === 1 ? 'is' : 'are'} needed. Invite one of those listed.`,
+      `of the tenant, ${count} ${count === 1 ? 'is' : 'are'} needed. ` +
+      (invites.length > 0 ? 'Invite one of those listed.' : 'No other one can be invited.'),
     { invites },
   );
-}
-
-/** Agents that the tenant could invite: those with the fewest memberships first. */
-function invitable(state: Context['state'], requirement: Requirement, tenant: number): number[] {
-  const { agents, memberships } = state;
-  const best: number[] = [];
-  const before = (a: number, b: number) =>
-    memberships.tenantsOf(a).size - memberships.tenantsOf(b).size || a - b;
-  for (let agent = 0; agent < agents.names.end; agent++) {
-    if (!agents.names.has(agent) || memberships.has(agent, tenant)) continue;
-    if (mismatch(agents.profile(agent), requirement) !== null) continue;
-    if (agents.isRetiring(agent)) continue;
-    best.push(agent);
-    if (best.length > INVITES_OFFERED * 4) {
-      best.sort(before);
-      best.length = INVITES_OFFERED;
-    }
-  }
-  return best.sort(before).slice(0, INVITES_OFFERED);
 }

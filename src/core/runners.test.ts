@@ -121,6 +121,24 @@ describe('a lease of a hosted agent', () => {
     expect(again).toMatchObject({ code: 'LEASE_TOKEN_STALE' });
   });
 
+  test('that some reject goes to one that takes it, and to nobody twice', () => {
+    const { pool, tell, lease, wait } = world('a', 'b', 'c');
+    const { leaseId, agentId } = lease('t');
+    const asked = [agentId];
+    const reject = () => {
+      const token = pool.lease(leaseId)?.token ?? 0;
+      tell({ type: 'reject_lease', lease: leaseId, token });
+      return pool.lease(leaseId);
+    };
+    asked.push(reject()?.agentId ?? '');
+    wait(ACCEPT);
+    asked.push(pool.lease(leaseId)?.agentId ?? '');
+    expect(asked.toSorted()).toEqual(['a', 'b', 'c']);
+    expect(reject()).toMatchObject({ reason: 'agent_failed_to_accept' });
+    // What was held against them was about that lease alone.
+    expect(lease('u').agentId).toMatch(/[abc]/);
+  });
+
   test('of an agent without a socket needs no acceptance', () => {
     const { pool, tell, lease, wait } = world();
     const spec = { agentId: 'a', specialization: 'general', tools: [], tier: 'standard' } as const;
@@ -177,6 +195,20 @@ describe('an agent whose runner has lost the connection', () => {
 });
 
 describe('an agent without budget', () => {
+  test('can say so with its hello, before anybody who waits is given to it', () => {
+    const { pool, tell, hello } = world();
+    const startable = tell({ type: 'lease', tenant: 'u', queue: false });
+    expect(startable.outcome).toBe('refused');
+    hello('r1', { agentId: 'a', available: false });
+    const { outcome } = tell({ type: 'lease', tenant: 'u' });
+    expect(outcome).toBe('queued');
+    tell({ type: 'disconnect_agents', agents: ['a'] });
+    hello('r1', { agentId: 'a', available: false });
+    expect(pool.agent('a')?.leases).toEqual([]);
+    hello('r1', { agentId: 'a' });
+    expect(pool.agent('a')?.leases).toHaveLength(1);
+  });
+
   test('gets nothing new, keeps what it has, and the explanation says so', () => {
     const { pool, tell, lease } = world('a');
     const { leaseId } = lease('t');

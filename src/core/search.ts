@@ -20,6 +20,8 @@ export interface Wish {
   readonly hosts: ReadonlySet<number>;
   /** Profiles that a waiting group of higher rank is collecting. */
   readonly withheld: ReadonlySet<Profile> | null;
+  /** Agents that must not get it. */
+  readonly avoid?: ReadonlySet<number>;
 }
 
 export const NO_HOSTS: ReadonlySet<number> = new Set();
@@ -32,21 +34,23 @@ export interface Find {
   readonly warm: boolean;
 }
 
-/** Up to `count` different free agents, the best first; an agent to avoid can be named. */
-export function findAgents(state: PoolState, wish: Wish, now: number, avoid = NONE): Find[] {
+/** Up to `count` different free agents, the best first. */
+export function findAgents(state: PoolState, wish: Wish, now: number): Find[] {
   const found: Find[] = [];
-  const { requirement, tenant, count, withheld } = wish;
+  const { requirement, tenant, count, withheld, avoid } = wish;
 
   if (tenant !== NONE) {
     for (let nth = 0; nth < state.tenants.affinitySize && found.length < count; nth++) {
       const agent = state.tenants.warmAgent(tenant, nth);
-      if (agent === NONE || agent === avoid || !isFree(state, agent, wish)) continue;
+      if (agent === NONE || avoid?.has(agent) || !isFree(state, agent, wish)) continue;
       if (!serves(state, agent, tenant)) found.push({ agent, how: 'affinity', warm: true });
     }
   }
   if (found.length === count) return found;
   const taken = (agent: number) =>
-    agent === avoid || found.some((find) => find.agent === agent) || serves(state, agent, tenant);
+    avoid?.has(agent) === true ||
+    found.some((find) => find.agent === agent) ||
+    serves(state, agent, tenant);
   if (state.membersOnly) {
     addBest(state, found, wish, now, state.memberships.agentsOf(tenant), taken);
     return found;
@@ -57,7 +61,7 @@ export function findAgents(state: PoolState, wish: Wish, now: number, avoid = NO
   }
   const how = state.options.selection;
   // Most requests want one agent, of a kind that serves one tenant: nobody has to be passed over.
-  const skip = count === 1 && avoid === NONE && !requirement.multi ? null : taken;
+  const skip = count === 1 && avoid === undefined && !requirement.multi ? null : taken;
   while (found.length < count) {
     const agent = state.ready.best(requirement, now, withheld, skip);
     if (agent === NONE) break;

@@ -124,8 +124,9 @@ export function moveLease(context: Context, row: number, now: number): boolean {
     hosts: NO_HOSTS,
     // Work in progress goes before any group that still collects.
     withheld: null,
+    avoid: new Set([agent, ...state.hosting.refusersOf(row)]),
   };
-  let next = findAgents(state, wish, now, agent)[0]?.agent ?? NONE;
+  let next = findAgents(state, wish, now)[0]?.agent ?? NONE;
   if (next === NONE && leases.state(row) !== IDLE) {
     const [victim] = findReclaimable(state, wish, [], leases.priority(row), 1, now);
     if (victim !== undefined) {

@@ -41,6 +41,12 @@ export interface HostOptions {
 
 /** A restart reads at most about this many events after its snapshot: some three seconds. */
 const SNAPSHOT_EVERY_EVENTS = 500_000;
+/**
+ * A snapshot costs as much as some hundred thousand events: under a load that makes them due one after
+ * the other, this share of the time may pass between two, up to so many times the usual events.
+ */
+const SNAPSHOT_PAUSE = 5;
+const SNAPSHOT_AT_LATEST = 3;
 /** How often a journal that could not be written is tried again. */
 const PROBE_MS = 1_000;
 const SILENT: HostLog = { info() {}, warn() {}, error() {} };
@@ -71,6 +77,8 @@ export class Host implements PoolHost {
   #lastEvent: number;
   #lastSnapshot: number;
   #snapshotting: Promise<void> | null = null;
+  /** No snapshot before, unless very many events are due. */
+  #snapshotNotBefore = 0;
   readonly #stopSnapshot = new AbortController();
   /** While recovering: settles when the pool is again what the journal says. */
   #rebuilding: PromiseWithResolvers<void> | null = null;
@@ -263,7 +271,8 @@ export class Host implements PoolHost {
     }
     if (this.#state !== 'recovering') this.#flush();
     this.#settleIdle();
-    if (this.#lastEvent - this.#lastSnapshot >= this.#snapshotEvery) this.#snapshot();
+    const due = this.#lastEvent - this.#lastSnapshot;
+    if (due >= this.#snapshotEvery) this.#snapshot(due);
   }
 
   /**
@@ -395,15 +404,19 @@ export class Host implements PoolHost {
     });
   }
 
-  #snapshot(): void {
+  #snapshot(due: number): void {
     if (this.#takeSnapshot === undefined || this.#snapshotting !== null) return;
     const startedAt = this.#clock.now();
+    const isLate = due >= this.#snapshotEvery * SNAPSHOT_AT_LATEST;
+    if (startedAt < this.#snapshotNotBefore && !isLate) return;
     this.#lastSnapshot = this.#lastEvent;
     const stop = this.#stopSnapshot.signal;
     this.#snapshotting = this.#takeSnapshot(stop)
       .then((lastEvent) => {
         this.#lastSnapshot = lastEvent;
-        this.#log.info({ lastEvent, tookMs: this.#clock.now() - startedAt }, 'Snapshot taken');
+        const tookMs = this.#clock.now() - startedAt;
+        this.#snapshotNotBefore = this.#clock.now() + tookMs * SNAPSHOT_PAUSE;
+        this.#log.info({ lastEvent, tookMs }, 'Snapshot taken');
       })
       .catch((error: Error) => {
         if (stop.aborted) return;

@@ -22,6 +22,7 @@ import { EventStreams } from './event-streams.ts';
 import { createFleet } from './fleet.ts';
 import { FleetSlot } from './fleet-slot.ts';
 import { HostSlot } from './host-slot.ts';
+import { SilentConnections } from './http/silent-connections.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics.ts';
 import type { Sealer } from './seal.ts';
@@ -70,6 +71,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const app = createApp(context);
   const runners = new Runners(slot, options.sealer ?? null, context.logger);
   const sockets = attachSockets(app.server, context, runners, new Watches(slot));
+  const silent = new SilentConnections(app.server);
   await app.listen({ host: config.server.host, port: config.server.port });
   const { port } = app.server.address() as AddressInfo;
   const fleet =
@@ -107,7 +109,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     port,
     ready: opening,
     stop: () => {
-      stopped ??= stop(app, context, sockets, fleet, opening, alerting);
+      stopped ??= stop(app, context, silent, sockets, fleet, opening, alerting);
       return stopped;
     },
   };
@@ -186,6 +188,7 @@ function watchAlerts(
 async function stop(
   app: FastifyInstance,
   context: ServerContext,
+  silent: SilentConnections,
   sockets: Sockets,
   fleet: Fleet | null,
   opening: Promise<void>,
@@ -200,7 +203,10 @@ async function stop(
   waiters.stop();
   streams.stop();
   // A connection that has just been answered is idle only now, and would be kept alive.
-  const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_MS);
+  const closeIdle = setInterval(() => {
+    app.server.closeIdleConnections();
+    silent.close();
+  }, CLOSE_IDLE_MS);
   const cut = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
   await Promise.all([closed, socketsClosed]);
   clearInterval(closeIdle);

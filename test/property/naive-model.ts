@@ -1,7 +1,7 @@
 /**
  * The whole pool, written the slow and obvious way: plain objects in plain lists, and each
  * decision is a filter, a score and a sort over all of them. It shares nothing with the engine but
- * words and constants, so that the two can only agree where both are right.
+ * words, constants and the hash of a name, so that the two can only agree where both are right.
  *
  * What the rules leave open follows the engine: `explain` counts a withheld agent before one that
  * serves the tenant (the other way round among members), agents are checked in the order of
@@ -9,6 +9,7 @@
  */
 import type * as C from '../../src/core/command.ts';
 import * as limits from '../../src/core/limits.ts';
+import { hashOf } from '../../src/core/names.ts';
 import type { PoolOptions } from '../../src/core/options.ts';
 import type * as O from '../../src/core/outcome.ts';
 import { type EndReason, type LeaseState, PRIORITIES, TIERS } from '../../src/core/words.ts';
@@ -118,6 +119,36 @@ export abstract class NaiveRules {
     const idle = minutes > 60 ? 20 : minutes > 30 ? 15 : minutes > 10 ? 10 : 5;
     const load = leases < 5 ? 10 : leases < 10 ? 5 : 0;
     return { total: 100 + health + tier + idle + load, health, tier, idle, load };
+  }
+
+  /** Whom the tenant could invite: first those whose other tenants ask at other hours. */
+  invitable(able: Agent[], tenant: string): Agent[] {
+    const hoursOf = (name: string) => this.tenants.get(name)?.hours ?? new Array(24).fill(0);
+    const own = hoursOf(tenant);
+    const asks = own.some((grants) => grants > 0) ? own : new Array(24).fill(1);
+    const start = (hashOf(tenant) >>> 0) % this.rows.length;
+    const turn = ({ row }: Agent) => (row + this.rows.length - start) % this.rows.length;
+    const together = (other: string) =>
+      hoursOf(other).reduce((sum, grants, hour) => sum + grants * asks[hour], 0);
+    const shared = (agent: Agent) =>
+      agent.members
+        .slice(0, limits.INVITE_TENANTS_WEIGHED)
+        .reduce((sum, other) => sum + together(other), 0) / agent.slots;
+    const most = ({ labels: { max_tenants: stated = '', verified } }: Agent) =>
+      /^\d{1,9}$/.test(stated) ? Number(stated) : verified === 'true' ? Infinity : 100;
+    return able
+      .sort((a, b) => turn(a) - turn(b))
+      .filter((agent) => !agent.retiring)
+      .slice(0, limits.INVITES_LOOKED_AT)
+      .filter((agent) => !agent.members.includes(tenant) && agent.members.length < most(agent))
+      .slice(0, limits.INVITES_WEIGHED)
+      .sort(
+        (a, b) =>
+          Number(this.unfit(a) !== null) - Number(this.unfit(b) !== null) ||
+          shared(a) - shared(b) ||
+          a.members.length - b.members.length ||
+          turn(a) - turn(b),
+      );
   }
 
   // --- Choosing ------------------------------------------------------------------------------

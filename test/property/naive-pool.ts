@@ -130,9 +130,7 @@ export class NaivePool extends NaiveRules {
       return refused('TENANT_AT_LIMIT');
     }
     if (able.filter((agent) => this.isMember(agent, tenant)).length < count) {
-      const invites = able
-        .filter((agent) => !agent.retiring && !agent.members.includes(tenant))
-        .sort((a, b) => a.members.length - b.members.length || a.row - b.row)
+      const invites = this.invitable(able, tenant)
         .slice(0, limits.INVITES_OFFERED)
         .map(({ agentId, labels }) => ({ agentId, inviteUrl: labels.invite_url ?? null }));
       return refused('AGENT_NOT_INSTALLED', { invites });

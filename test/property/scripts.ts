@@ -93,6 +93,8 @@ const labels = fc.constantFrom<{ [key: string]: string }>(
   { host: 'h1', endpoint: 'ws://h1' },
   { endpoint: 'ws://h1', host: 'h1' },
   { host: 'h2', invite_url: 'https://invite' },
+  { max_tenants: '1' },
+  { max_tenants: 'many', verified: 'true' },
 );
 
 const spec: fc.Arbitrary<AgentSpec> = fc.record({

@@ -114,6 +114,30 @@ describe('the process', () => {
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 
+  test('does not wait for those who say nothing, nor for those who have gone', async () => {
+    const server = run(['--port', '0', '--journal.url', 'memory:', '--log.file=']);
+    const url = await ready(server);
+    await post(`${url}/v1/agents`, { agent_id: 'a' });
+    await post(`${url}/v1/leases`, { tenant: 'holder' });
+    const port = Number(new URL(url).port);
+    const silent = connect(port, '127.0.0.1');
+    silent.on('error', () => {});
+    // Half of the connection stays open: the pool has nobody to answer, and must see that.
+    const half = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const body = '{"tenant":"waiter","wait_sec":60}';
+    half.end(
+      `POST /v1/leases HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    half.on('error', () => {});
+    const gone = new Promise((resolve) => half.once('close', resolve).resume());
+    await gone;
+    const started = performance.now();
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toEqual({ code: 0, signal: null });
+    // Far below the seven seconds that requests in flight are given.
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
   test('a second signal ends it at once', async () => {
     const server = run(['--port', '0', '--journal.url', 'memory:', '--log.file=']);
     const url = await ready(server);

@@ -4,15 +4,15 @@ import { NotReadyError } from '../../host/host-api.ts';
 import {
   explainToJson,
   grantedTicketToJson,
-  grantedToJson,
   leaseQuery,
   leaseToJson,
   queuedToJson,
 } from '../../protocol/lease-json.ts';
 import type { LeaseFilter, LeasePage } from '../../protocol/lease-schemas.ts';
+import { grantedText, leaseText } from '../../protocol/lease-text.ts';
 import { problem, retryAfterSec } from '../../protocol/problem.ts';
 import type { ServerContext } from '../context.ts';
-import { type Answer, answer, problemAnswer, refused } from '../http/answer.ts';
+import { type Answer, answer, problemAnswer, refused, textAnswer } from '../http/answer.ts';
 import type { LeaseAnswer } from '../metrics.ts';
 
 export interface LeaseCallAnswer {
@@ -25,11 +25,15 @@ export interface LeaseCallAnswer {
 export function leaseAnswer(outcome: Granted | Queued | Refusal): LeaseCallAnswer {
   if (outcome.outcome === 'refused') return { kind: 'refused', answer: refused(outcome) };
   const isGranted = outcome.outcome === 'granted';
-  const body = isGranted ? grantedToJson(outcome) : queuedToJson(outcome);
-  if (outcome.dryRun) return { kind: 'dry_run', answer: answer(200, body) };
-  if (!isGranted) return { kind: 'queued', answer: answer(202, body) };
-  if (outcome.reused) return { kind: 'reused', answer: answer(200, body) };
-  return { kind: 'granted', answer: answer(201, body) };
+  if (!isGranted) {
+    const body = queuedToJson(outcome);
+    if (outcome.dryRun) return { kind: 'dry_run', answer: answer(200, body) };
+    return { kind: 'queued', answer: answer(202, body) };
+  }
+  const text = grantedText(outcome);
+  if (outcome.dryRun) return { kind: 'dry_run', answer: textAnswer(200, text) };
+  if (outcome.reused) return { kind: 'reused', answer: textAnswer(200, text) };
+  return { kind: 'granted', answer: textAnswer(201, text) };
 }
 
 /** The answer to a queued request once its ticket has ended, or the time is up. */
@@ -73,7 +77,8 @@ export async function getLease({ host }: ServerContext, id: string): Promise<Ans
 
 /** To a report and to a release. */
 export function changeAnswer(outcome: LeaseOutcome | Refusal): Answer {
-  return outcome.outcome === 'refused' ? refused(outcome) : answer(200, leaseToJson(outcome.lease));
+  if (outcome.outcome === 'refused') return refused(outcome);
+  return textAnswer(200, leaseText(outcome.lease));
 }
 
 async function claimed(

@@ -14,6 +14,11 @@ export function answer(status: number, body: unknown): Answer {
   return { status, body };
 }
 
+/** With a body that is JSON text already. */
+export function textAnswer(status: number, json: string): Answer {
+  return { status, body: json, contentType: 'application/json; charset=utf-8' };
+}
+
 export function problemAnswer(problem: Problem): Answer {
   const wait = problem.retry_after_sec;
   return {

@@ -6,7 +6,10 @@ export function goneSignal(response: ServerResponse): AbortSignal {
   const { socket } = response;
   const close = (): void => {
     socket?.off('end', close);
-    if (!response.writableFinished) controller.abort();
+    if (response.writableFinished) return;
+    controller.abort();
+    // Half a connection would stay open for an answer that nobody gives.
+    response.destroy();
   };
   if (response.destroyed || response.closed) {
     controller.abort();

@@ -41,7 +41,7 @@ export class ClientSocket implements Watcher {
   readonly #leases = new Set<string>();
   readonly #tickets = new Set<string>();
   /** Answers and pushes of this turn of the event loop, which leave together. */
-  #leaving: string[] = [];
+  #leaving = '';
   #underWay = 0;
 
   constructor(
@@ -269,14 +269,16 @@ export class ClientSocket implements Watcher {
   }
 
   #leave(json: string): void {
-    if (this.#leaving.length === 0) setImmediate(() => this.#flush());
-    this.#leaving.push(json);
+    if (this.#leaving === '') {
+      setImmediate(() => this.#flush());
+      this.#leaving = `[${json}`;
+    } else this.#leaving += `,${json}`;
   }
 
   #flush(): void {
     const leaving = this.#leaving;
-    this.#leaving = [];
-    this.#line.send(`[${leaving.join(',')}]`);
+    this.#leaving = '';
+    this.#line.send(`${leaving}]`);
   }
 
   #ended(calls: number): void {
