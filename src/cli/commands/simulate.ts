@@ -12,6 +12,7 @@ import {
   type ScenarioName,
 } from '../../sim/simulate/options.ts';
 import type { CliContext } from '../context.ts';
+import { ToldFailure } from '../failure.ts';
 import { amount, type JsonOptions, wholeNumber, withExample, withJson } from '../options.ts';
 
 export interface SimulateOptions extends JsonOptions {
@@ -62,12 +63,13 @@ export function simulateCommand(context: CliContext): Command {
   return command.action(async (options: SimulateOptions) => {
     const { runSimulation } = await import('../simulate-run.ts');
     const report = await runSimulation(context, options);
-    if (options.json) {
-      await context.out.json(report);
-      return;
+    if (options.json) await context.out.json(report);
+    else {
+      const { simulationLines } = await import('../simulate-report.ts');
+      for (const line of simulationLines(report)) await context.out.print(line);
     }
-    const { simulationLines } = await import('../simulate-report.ts');
-    for (const line of simulationLines(report)) await context.out.print(line);
+    // The result names them; a script must not have to read it to learn that the pool is broken.
+    if (report.invariant_violations > 0) throw new ToldFailure();
   });
 }
 

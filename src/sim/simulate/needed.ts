@@ -12,8 +12,8 @@ import type { World } from './world.ts';
 const LATE_PER_MILLE = 1;
 /** Idle leases add about so much to what sessions want at most at once: where the search begins,
  *  and how far it goes from there at first. */
-const FIRST_GUESS = 1.06;
-const FIRST_STEP = 0.03;
+const FIRST_GUESS = 1.08;
+const FIRST_STEP = 0.015;
 /** A pool that is far too small need not be looked at to the end. */
 const FAR_TOO_LATE = 16;
 /** Following the slope is quick, halving is sure. */
