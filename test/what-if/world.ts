@@ -1,9 +1,9 @@
 /** A pool that lives through a script on a virtual clock and leaves a journal behind. */
-import { openJournal } from '../../src/adapters/journals/open.ts';
 import type { AgentSpec, Command, LeaseCommand } from '../../src/core/command.ts';
 import { DEFAULT_OPTIONS, type PoolOptions } from '../../src/core/options.ts';
 import type { OutcomeOf } from '../../src/core/outcome.ts';
 import { Host } from '../../src/host/host.ts';
+import type { Journal } from '../../src/host/ports.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 
 export const START = Date.UTC(2026, 2, 1, 20);
@@ -60,9 +60,9 @@ export class World {
     });
   }
 
-  static async open(directory: string, options: PoolOptions = OPTIONS): Promise<World> {
+  /** `journal`: empty; it is closed with the world. */
+  static async open(journal: Journal, options: PoolOptions = OPTIONS): Promise<World> {
     const clock = new VirtualClock(START);
-    const journal = openJournal(`file:${directory}`, {});
     return new World(await Host.open({ journal, clock, options }), clock);
   }
 

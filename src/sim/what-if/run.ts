@@ -85,6 +85,7 @@ class Run {
   /** The lease of this run for one of the recording. */
   readonly #recordedLeases = new Map<string, string>();
   #now: number;
+  #leastTick = 0;
 
   constructor(recording: Recording, { pool, change = NO_CHANGE, signal }: RunOptions) {
     const { start, from, to, requests } = recording;
@@ -108,15 +109,9 @@ class Run {
     });
     for (const lease of held) this.#hold(lease);
     for (const [index, recorded] of requests.entries()) this.#plan(index, recorded);
-    for (let done = 0; this.#agenda.nextAt < to; done += 1) {
+    for (let done = 0; this.#advance(to); done += 1) {
       if (done % ACTIONS_BETWEEN_CHECKS === 0) this.#signal?.throwIfAborted();
-      this.#liveUntil(this.#agenda.nextAt);
-      const due = this.#agenda.take()!;
-      this.#now = Math.max(this.#now, due.at);
-      due.act();
     }
-    // The recording ends before `to`.
-    this.#liveUntil(to - 1);
     return this.#finish(to);
   }
 
@@ -131,17 +126,21 @@ class Run {
     return { outcomes: this.#outcomes, figures };
   }
 
-  /** Everything that the pool does by itself until then, each at its own time. */
-  #liveUntil(until: number): void {
-    let least = this.#now;
-    for (;;) {
-      const at = Math.max(this.#pool.nextDeadline(), least);
-      if (at > until) return;
-      this.#now = at;
-      this.#execute({ type: 'tick' });
-      // What is still due then is looked at a moment later, so that time goes on in any case.
-      least = at + 1;
+  /** The next thing that happens, the pool's own before others of that moment; false at the end. */
+  #advance(to: number): boolean {
+    const tickAt = Math.max(this.#pool.nextDeadline(), this.#leastTick);
+    const isTick = tickAt <= this.#agenda.nextAt;
+    const at = isTick ? tickAt : this.#agenda.nextAt;
+    if (at >= to) return false;
+    this.#now = Math.max(this.#now, at);
+    if (!isTick) {
+      this.#agenda.take()?.act();
+      return true;
     }
+    // What is still due then is looked at a moment later, so that time goes on in any case.
+    this.#leastTick = this.#now + 1;
+    this.#execute({ type: 'tick' });
+    return true;
   }
 
   #plan(index: number, recorded: RecordedRequest): void {
