@@ -13,6 +13,7 @@ import { releaseCommand } from './commands/release.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
+import { whatIfCommand } from './commands/what-if.ts';
 import { loadConfigFlags } from './config-flags.ts';
 import type { CliContext } from './context.ts';
 import { withExample } from './options.ts';
@@ -36,6 +37,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(autoscalerCommand(context))
     .addCommand(replayCommand(context))
     .addCommand(planCommand(context))
+    .addCommand(whatIfCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))
     .addCommand(openapiCommand(context))

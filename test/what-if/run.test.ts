@@ -228,7 +228,7 @@ describe('a recording that is run again as it was', () => {
         const recording = await recorded(async (world) => {
           const tiers = ['lite', 'standard', 'premium', 'standard'] as const;
           const agents = ['a', 'b', 'c', 'd'].map((id, n) =>
-            agent(id, { tier: tiers[n], slots: id === 'd' ? 2 : 1 }),
+            agent(id, { tier: tiers[n], slots: id === 'd' ? 2 : 1, costPerHour: 1 + n / 8 }),
           );
           await world.run({ type: 'register', agents });
           let at = 0;

@@ -90,8 +90,9 @@ export class World {
       }
     } else if (outcome.outcome === 'queued') {
       const { ticketId } = outcome.ticket;
-      if (this.#grants.has(ticketId)) throw new Error('served within the command');
       this.#plans.set(ticketId, plan);
+      // By this very command: the listener has been told before the plan was known.
+      if (this.#grants.has(ticketId)) this.#served(ticketId);
       if (plan.cancelSec !== undefined) {
         this.#later(plan.cancelSec, () => this.run({ type: 'cancel_ticket', ticket: ticketId }));
       }
@@ -110,7 +111,8 @@ export class World {
   }
 
   #served(ticket: string): void {
-    const plan = this.#plans.get(ticket) ?? {};
+    const plan = this.#plans.get(ticket);
+    if (plan === undefined) return;
     const { claimSec = 0.2 } = plan;
     if (claimSec === null) return;
     this.#later(claimSec, () => this.run({ type: 'claim_ticket', ticket }));

@@ -39,7 +39,7 @@ export async function readRecording(
   const close = async (): Promise<Recording | null> => {
     const end = events.at(-1)?.at;
     if (begun === null || end === undefined) return null;
-    return record(pool, begun, events, query.to ?? end + 1, first > 1);
+    return record(pool, query.pool, begun, events, query.to ?? end + 1, first > 1);
   };
   for await (const batch of journal.read(first)) {
     signal?.throwIfAborted();
@@ -87,6 +87,7 @@ async function firstEvent(journal: JournalReader, pool: Pool): Promise<number> {
 
 function record(
   pool: Pool,
+  { queue }: PoolOptions,
   { number, from }: Begun,
   events: readonly Event[],
   to: number,
@@ -94,7 +95,7 @@ function record(
 ): Recording {
   const held = heldLeases(pool);
   const fleet = new FleetRecorder(knownAgents(pool), hostedAgents(pool));
-  const recorder = new Recorder(fleet, held, queuedTickets(pool));
+  const recorder = new Recorder(fleet, held, queuedTickets(pool), queue.timeoutMs);
   const meter = new Meter(pool, from, to);
   for (const [index, event] of events.entries()) {
     recorder.note(event, number + index);

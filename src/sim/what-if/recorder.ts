@@ -38,6 +38,8 @@ export class Recorder {
   readonly fleet: FleetRecorder;
   readonly idleTimeouts: Map<string, number> = new Map();
   readonly changedTimeouts: Set<string> = new Set();
+  /** Of requests that named none. */
+  readonly #usualPatienceMs: number;
   readonly #live = new Map<string, LiveLease>();
   readonly #byTenant = new Map<string, Set<LiveLease>>();
   readonly #tickets = new Map<string, RecordedRequest>();
@@ -52,8 +54,10 @@ export class Recorder {
     fleet: FleetRecorder,
     held: readonly (HeldLease & { readonly agent: string })[],
     queued: readonly QueuedAtStart[],
+    usualPatienceMs: number,
   ) {
     this.fleet = fleet;
+    this.#usualPatienceMs = usualPatienceMs;
     for (const { lease, tenant, purpose, agent, isActive, use } of held) {
       const { grantedAt: assignedAt } = use;
       this.#add(lease, { tenant, purpose, agent, use, isIdle: !isActive, assignedAt });
@@ -165,7 +169,7 @@ export class Recorder {
     const request: RecordedRequest = {
       ...{ number, at, tenant, purpose, priority, demand, count },
       ...(lifetimeMs !== undefined && { lifetimeMs }),
-      patienceMs: expiresAt - at,
+      ...(expiresAt - at !== this.#usualPatienceMs && { patienceMs: expiresAt - at }),
       near: near ?? [],
       reuse: !this.#couldReuse(tenant, purpose, demand, count),
       uses: [],

@@ -49,7 +49,7 @@ export interface RecordedRequest {
   readonly priority: Priority;
   readonly demand: Demand;
   readonly lifetimeMs?: number;
-  /** Only known of requests that were queued. */
+  /** How long it would wait; only known of requests that were queued. Absent: as configured. */
   readonly patienceMs?: number;
   readonly near: readonly string[];
   /** False where the tenant held a lease that would have done and got another one. */

@@ -281,10 +281,8 @@ class Run {
 
   #carryOut(session: Session, lease: SimLease, kind: 'active' | 'idle' | 'touch' | 'end'): void {
     const { id, token, workers } = lease;
-    if (kind === 'touch') {
-      const { tenant, purpose, demand } = session.wish;
-      this.#execute({ type: 'lease', tenant, purpose, ...demand, queue: false });
-    } else if (kind === 'active') {
+    if (kind === 'touch') this.#touch(session, lease);
+    else if (kind === 'active') {
       workers.add(session);
       this.#execute({ type: 'report', lease: id, state: 'active', token });
     } else {
@@ -294,6 +292,15 @@ class Run {
       if (kind === 'idle') this.#execute({ type: 'report', lease: id, state: 'idle', token });
       else this.#execute({ type: 'release', lease: id });
     }
+  }
+
+  /** Asked for again before it was used: in words that no other lease of the tenant should meet. */
+  #touch({ wish: { tenant, purpose } }: Session, { agent }: SimLease): void {
+    const view = this.#pool.agent(agent);
+    if (view === null) return;
+    const { specialization, tools, tier: minTier, costPerHour: maxCostPerHour } = view;
+    const demand = { specialization, tools, minTier, maxCostPerHour };
+    this.#execute({ type: 'lease', tenant, purpose, ...demand, queue: false });
   }
 
   #hold({ lease: id, isActive, use, ...wish }: HeldLease): void {
