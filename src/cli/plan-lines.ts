@@ -1,10 +1,10 @@
 /** A plan of capacity for people. */
 import { formatCount, formatPercent, formatSeconds, plural } from './duration.ts';
-import type { Formula, PlanReport, SweepRow } from './plan-run.ts';
+import type { Formula, PlanReport, SweepRow, Theory } from './plan-run.ts';
 import { formatTable } from './table.ts';
 
 export function planLines(report: PlanReport, width: number): string[] {
-  const { agents, level, within_sec: within, offered, formulas, sweep } = report;
+  const { agents, level, within_sec: within, use, lease, sweep } = report;
   const tiers = Object.keys(report.cost_per_hour);
   const header = ['AGENTS', `WITHIN ${within} S`, 'P50', 'P95', 'P99', 'NOT SERVED', 'UTILIZATION'];
   const costs = tiers.map((tier) => (tier === 'any' ? 'COST/H' : `${tier.toUpperCase()}/H`));
@@ -21,12 +21,13 @@ export function planLines(report: PlanReport, width: number): string[] {
   return [
     `demand       ${report.demand}: ${plural(report.requests, 'request')}, ${day(report.from)} to ${day(report.to)}`,
     `level        ${formatLevel(level)} of the requests granted within ${within} s`,
-    `load         ${offered.load.toFixed(1)} leases at once in the busiest hour, of ${formatSeconds(offered.hold_sec)} on average, idle time included`,
     '',
     `simulated    ${plural(agents, 'agent')}${cost.length > 0 ? `: ${cost.join(', ')}` : ''}`,
-    formulaLine('Erlang B', formulas.erlang_b),
-    formulaLine('Erlang C', formulas.erlang_c),
-    formulaLine('R + β√R', formulas.square_root),
+    ...(use === null ? [] : theoryLines('in use', use)),
+    ...theoryLines('on lease', lease),
+    `Erlang B     ${lease.erlang_b.assumes}`,
+    `Erlang C     ${lease.erlang_c.assumes}`,
+    `R + β√R      ${lease.square_root.assumes}`,
     '',
     ...formatTable([...header, ...costs, ...more], rows, width),
     '',
@@ -34,9 +35,13 @@ export function planLines(report: PlanReport, width: number): string[] {
   ];
 }
 
-function formulaLine(name: string, { agents, assumes }: Formula): string {
-  const count = agents === null ? 'no number' : formatCount(agents);
-  return `${name.padEnd(13)}${count}; ${assumes}`;
+function theoryLines(name: string, theory: Theory): string[] {
+  const { load, mean_sec: mean, erlang_b, erlang_c, square_root } = theory;
+  const count = ({ agents }: Formula): string => (agents === null ? 'none' : formatCount(agents));
+  return [
+    `${name.padEnd(13)}${load.toFixed(1)} at once, ${formatSeconds(mean)} each: ` +
+      `Erlang B ${count(erlang_b)}, Erlang C ${count(erlang_c)}, R + β√R ${count(square_root)}`,
+  ];
 }
 
 function sweepCells(row: SweepRow, isAnswer: boolean): string[] {

@@ -17,7 +17,7 @@ export function planPlot({ sweep, agents, level, within_sec: within, demand }: P
       { name: 'simulated', points: simulated, hasMarks: true },
       { name: 'Erlang B (loss)', points: points((row) => row.erlang_b_share) },
       { name: `Erlang C (wait ≤ ${within} s)`, points: points((row) => row.erlang_c_share) },
-      { name: 'utilization', points: points((row) => row.utilization) },
+      { name: 'Erlang C, idle time kept', points: points((row) => row.erlang_c_lease_share) },
     ],
     lines: [
       { axis: 'y', at: level, label: formatPercent(level) },

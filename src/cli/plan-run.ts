@@ -38,6 +38,16 @@ export interface Formula {
   readonly assumes: string;
 }
 
+/** What queueing theory says of a load. */
+export interface Theory {
+  /** Mean number of agents at once, in the busiest hour unless the rate is given as steady. */
+  readonly load: number;
+  readonly mean_sec: number;
+  readonly erlang_b: Formula;
+  readonly erlang_c: Formula;
+  readonly square_root: Formula & { readonly beta: number | null };
+}
+
 export interface PlanReport {
   readonly demand: string;
   readonly requests: number;
@@ -48,22 +58,16 @@ export interface PlanReport {
   /** The fewest that meet the level in the simulation. */
   readonly agents: number;
   readonly cost_per_hour: SweepRow['cost_per_hour'];
-  readonly formulas: {
-    readonly erlang_b: Formula;
-    readonly erlang_c: Formula;
-    readonly square_root: Formula & { readonly beta: number | null };
-  };
-  /** What the formulas are given. */
-  readonly offered: {
-    /** Mean number of leases in the busiest hour, idle time included. */
-    readonly load: number;
-    /** Mean length of a lease. */
-    readonly hold_sec: number;
-  };
+  /** For agents that are free as soon as nobody works with them; null where no work has a length. */
+  readonly use: Theory | null;
+  /** For agents that are held for all of their leases, idle time included. */
+  readonly lease: Theory;
   readonly sweep: readonly (SweepRow & {
-    /** What the formulas expect of as many agents. */
+    /** What the formulas expect of as many agents, of `use` where it is known, else of `lease`. */
     readonly erlang_b_share: number;
     readonly erlang_c_share: number;
+    /** Erlang C of `lease`. */
+    readonly erlang_c_lease_share: number;
   })[];
   readonly runs: number;
   readonly wall_sec: number;
@@ -114,10 +118,16 @@ async function planned(
       onProbe: (agents, nth) => bar.update(nth + 1, { agents: formatCount(agents) }),
     });
     const { trace } = demand;
-    // With the most agents the fewest wait: what is held then is what is asked for.
+    // With the most agents the fewest wait: what is in use then is what is asked for.
     const widest = sweep.at(-1) ?? answer;
-    const load = widest.busyLeases;
-    const holdMs = widest.leases === 0 ? 0 : widest.leaseMs / widest.leases;
+    // A rate that is given is steady: its busiest hour is one by chance.
+    const isSteady = options.rate !== undefined;
+    const [held, used] = [widest.held, widest.used].map(
+      ({ busiest, mean, meanMs }): TheLoad => ({ load: isSteady ? mean : busiest, meanMs }),
+    ) as [TheLoad, TheLoad];
+    const basis = trace.hasDurations ? used : held;
+    const late = ({ load, meanMs }: TheLoad, agents: number): number =>
+      erlangCLate(load, agents, meanMs, withinMs);
     return {
       demand: source,
       requests: answer.requests,
@@ -127,12 +137,13 @@ async function planned(
       within_sec: within,
       agents: answer.agents,
       cost_per_hour: costOf(answer.agents, prices),
-      formulas: formulasOf(load, holdMs, level, withinMs),
-      offered: { load: rounded(load, 3), hold_sec: rounded(holdMs / 1_000, 1) },
+      use: trace.hasDurations ? theoryOf(used, level, withinMs) : null,
+      lease: theoryOf(held, level, withinMs),
       sweep: sweep.map((probe) => ({
         ...rowOf(probe, prices),
-        erlang_b_share: rounded(1 - erlangB(load, probe.agents), 6),
-        erlang_c_share: rounded(1 - erlangCLate(load, probe.agents, holdMs, withinMs), 6),
+        erlang_b_share: rounded(1 - erlangB(basis.load, probe.agents), 6),
+        erlang_c_share: rounded(1 - late(basis, probe.agents), 6),
+        erlang_c_lease_share: rounded(1 - late(held, probe.agents), 6),
       })),
       runs,
       wall_sec: rounded((performance.now() - startedAt) / 1_000, 3),
@@ -145,23 +156,26 @@ async function planned(
   }
 }
 
-function formulasOf(
-  load: number,
-  holdMs: number,
-  level: number,
-  withinMs: number,
-): PlanReport['formulas'] {
+interface TheLoad {
+  readonly load: number;
+  readonly meanMs: number;
+}
+
+function theoryOf({ load, meanMs }: TheLoad, level: number, withinMs: number): Theory {
   const late = 1 - level;
   const root = squareRootStaffing(load, late);
-  const steady = 'requests come at random at the steady rate of the busiest hour';
+  const steady =
+    'requests come at random at a steady rate, that of the busiest hour where it is not given';
   return {
+    load: rounded(load, 3),
+    mean_sec: rounded(meanMs / 1_000, 1),
     erlang_b: {
       agents: late > 0 ? agentsForLoss(load, late) : null,
       assumes: `${steady}; who finds all agents busy goes away at once`,
     },
     erlang_c: {
-      agents: late > 0 ? agentsForWait(load, late, holdMs, withinMs) : null,
-      assumes: `${steady}; leases are exponentially long; all wait for as long as it takes, first come, first served`,
+      agents: late > 0 ? agentsForWait(load, late, meanMs, withinMs) : null,
+      assumes: `${steady}; stretches are exponentially long; all wait for as long as it takes, first come, first served`,
     },
     square_root: {
       agents: root?.agents ?? null,

@@ -1,5 +1,5 @@
-/** `remuda plan`: how many agents does it take? */
-import type { Command } from 'commander';
+/** `remuda plan capacity`, or just `remuda plan`: how many agents does it take? */
+import { Command } from 'commander';
 import { takesConfigFlags } from '../config-flags.ts';
 import type { CliContext } from '../context.ts';
 import { wrongUsage } from '../failure.ts';
@@ -39,11 +39,10 @@ Where the demand comes from: a trace (--trace, with the columns of \`remuda repl
 (--journal), or two numbers (--rate and --hold). Every option of the pool counts as it is configured, and
 can be given by its key, such as --pool.idle_policy=pressure.`;
 
-/** Makes the command itself plan capacity; its subcommands stay as they are. */
-export function planCapacity(command: Command, context: CliContext): Command {
-  command
-    // What follows the name of a subcommand is the subcommand's.
-    .enablePositionalOptions()
+export function planCapacityCommand(context: CliContext): Command {
+  const command = new Command('capacity')
+    .description('find the fewest agents that grant requests in time, and what they cost')
+    // It is also meant where an unknown command is named, and says so itself.
     .allowExcessArguments()
     .option('--level <share>', 'requests to be granted in time, such as 0.999', amount, LEVEL)
     .option('--within <sec>', 'in time means within so many seconds', amount, WITHIN_SEC)
@@ -92,7 +91,7 @@ async function check(command: Command, options: PlanCapacityOptions): Promise<vo
   const [word] = command.args;
   if (word !== undefined) {
     const { didYouMean } = await import('../../protocol/suggest.ts');
-    const known = command.commands.map((child) => child.name());
+    const known = (command.parent?.commands ?? []).map((child) => child.name());
     const hint = didYouMean(word, known) || `; there is ${known.join(', ')}`;
     throw wrongUsage(`unknown command '${word}'${hint} See \`remuda plan --help\`.`);
   }

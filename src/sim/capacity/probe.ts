@@ -32,11 +32,18 @@ export interface Probe {
   readonly peak: number;
   readonly refused: { readonly [code: string]: number };
   readonly notServed: number;
-  /** Leases that began, and the time that they lasted, idle time included. */
-  readonly leases: number;
-  readonly leaseMs: number;
-  /** Mean number of leases in the busiest hour of the clock (or in all, where it is shorter). */
-  readonly busyLeases: number;
+  /** How agents were held, idle time included, and how they were worked with alone. */
+  readonly held: Load;
+  readonly used: Load;
+}
+
+export interface Load {
+  /** Mean number at once in the busiest hour of the clock (or in all, where it is shorter). */
+  readonly busiest: number;
+  /** Mean number at once, all the time. */
+  readonly mean: number;
+  /** Of one stretch. */
+  readonly meanMs: number;
 }
 
 export async function probe(agents: number, options: ProbeOptions): Promise<Probe> {
@@ -60,23 +67,62 @@ export async function probe(agents: number, options: ProbeOptions): Promise<Prob
     utilization: figures.utilization.mean,
     peak: figures.agents_ever_needed.at_once,
     notServed: figures.rejected + figures.waiting,
-    leases: figures.granted,
-    leaseMs: watch.leaseMs,
-    busyLeases: watch.busiest(from, to),
+    held: watch.held.load(from, to),
+    used: watch.used.load(from, to),
   };
 }
 
 const HOUR = 3_600_000;
 
+/** Stretches of time by what they belong to. */
+class Stretches {
+  readonly #open = new Map<string, number>();
+  /** Milliseconds by hour. */
+  readonly #hours = new Map<number, number>();
+  #ms = 0;
+  #count = 0;
+
+  begin(name: string, at: number): void {
+    if (!this.#open.has(name)) this.#open.set(name, at);
+  }
+
+  end(name: string, at: number): void {
+    const since = this.#open.get(name);
+    if (since === undefined) return;
+    this.#open.delete(name);
+    this.#ms += at - since;
+    this.#count += 1;
+    for (let begin = since; begin < at; ) {
+      const hour = Math.floor(begin / HOUR);
+      const end = Math.min(at, (hour + 1) * HOUR);
+      this.#hours.set(hour, (this.#hours.get(hour) ?? 0) + end - begin);
+      begin = end;
+    }
+  }
+
+  endAll(at: number): void {
+    for (const name of [...this.#open.keys()]) this.end(name, at);
+  }
+
+  load(from: number, to: number): Load {
+    const span = Math.min(HOUR, Math.max(1, to - from));
+    let most = 0;
+    for (const ms of this.#hours.values()) most = Math.max(most, ms);
+    return {
+      busiest: most / span,
+      mean: this.#ms / Math.max(1, to - from),
+      meanMs: this.#count === 0 ? 0 : this.#ms / this.#count,
+    };
+  }
+}
+
 class Watch {
   late = 0;
-  leaseMs = 0;
+  readonly held: Stretches = new Stretches();
+  readonly used: Stretches = new Stretches();
   readonly #withinMs: number;
   readonly #queued = new Map<string, number>();
   readonly #waits: number[] = [];
-  readonly #leases = new Map<string, number>();
-  /** Lease-milliseconds by hour. */
-  readonly #hours = new Map<number, number>();
 
   constructor(withinMs: number) {
     this.#withinMs = withinMs;
@@ -96,17 +142,24 @@ class Watch {
         break;
       }
       case 'lease_granted':
-        this.#leases.set(event.lease, event.at);
+        this.held.begin(event.lease, event.at);
+        this.used.begin(event.lease, event.at);
+        break;
+      case 'lease_reported':
+        if (event.state === 'idle') this.used.end(event.lease, event.at);
+        else this.used.begin(event.lease, event.at);
         break;
       case 'lease_ended':
-        this.#end(event.lease, event.at);
+        this.held.end(event.lease, event.at);
+        this.used.end(event.lease, event.at);
         break;
       default:
     }
   }
 
   close(to: number): void {
-    for (const lease of [...this.#leases.keys()]) this.#end(lease, to);
+    this.held.endAll(to);
+    this.used.endAll(to);
   }
 
   /** Of `requests`, those who never queued waited for nothing. */
@@ -115,25 +168,5 @@ class Watch {
     for (const since of this.#queued.values()) waits.push(to - since);
     while (waits.length < requests) waits.push(0);
     return waits;
-  }
-
-  busiest(from: number, to: number): number {
-    const span = Math.min(HOUR, Math.max(1, to - from));
-    let most = 0;
-    for (const ms of this.#hours.values()) most = Math.max(most, ms);
-    return most / span;
-  }
-
-  #end(lease: string, at: number): void {
-    const since = this.#leases.get(lease);
-    if (since === undefined) return;
-    this.#leases.delete(lease);
-    this.leaseMs += at - since;
-    for (let begin = since; begin < at; ) {
-      const hour = Math.floor(begin / HOUR);
-      const end = Math.min(at, (hour + 1) * HOUR);
-      this.#hours.set(hour, (this.#hours.get(hour) ?? 0) + end - begin);
-      begin = end;
-    }
   }
 }
