@@ -43,7 +43,8 @@ export function lineChart(spec: ChartSpec): string {
   const ys = series.flatMap(({ points }) => points.map(([, value]) => value));
   for (const { axis, at } of lines) (axis === 'x' ? xs : ys).push(at);
   const [left, right] = spread(xs.reduce(least, Infinity), xs.reduce(most, -Infinity));
-  const top = Math.max(ys.reduce(most, 0), floor + Number.EPSILON * 8) || 1;
+  const highest = ys.reduce(most, floor);
+  const top = highest > floor ? highest : floor + 1;
   const atX = (value: number): number =>
     MARGIN.left + ((value - left) / (right - left)) * (WIDTH - MARGIN.left - MARGIN.right);
   const atY = (value: number): number =>

@@ -34,6 +34,7 @@ export interface WhatIfReport {
   readonly differences: {
     readonly total: number;
     readonly by_change: { readonly [change: string]: number };
+    /** Those that only had another agent come after the others. */
     readonly first: readonly Difference[];
   };
   readonly notes: readonly string[];
@@ -104,13 +105,16 @@ function listed(
   most: number,
 ): WhatIfReport['differences'] {
   const byChange: { [change: string]: number } = {};
-  const first: Difference[] = [];
+  const weighty: Difference[] = [];
+  const others: Difference[] = [];
   let total = 0;
   for (const difference of differences(recording, before, after)) {
     total += 1;
     for (const change of difference.changes) byChange[change] = (byChange[change] ?? 0) + 1;
-    if (first.length < most) first.push(difference);
+    const list = difference.changes.some((change) => change !== 'agent') ? weighty : others;
+    if (list.length < most) list.push(difference);
   }
+  const first = [...weighty, ...others].slice(0, most);
   return { total, by_change: byChange, first };
 }
 

@@ -27,7 +27,8 @@ const fromTrace = (...more: string[]) => [
     ...columns,
     '--purpose',
     'utility',
-    ...UNTIL,
+    '--to',
+    String(T + 8 * 900),
     ...more,
   ],
 ];
