@@ -15,6 +15,7 @@ import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { statusCommand } from './commands/status.ts';
+import { whatIfCommand } from './commands/what-if.ts';
 import { loadConfigFlags } from './config-flags.ts';
 import type { CliContext } from './context.ts';
 import { withExample } from './options.ts';
@@ -40,6 +41,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(evaluateCommand(context))
     .addCommand(planCommand(context))
     .addCommand(simulateCommand(context))
+    .addCommand(whatIfCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))
     .addCommand(openapiCommand(context))

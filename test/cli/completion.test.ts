@@ -38,6 +38,9 @@ describe('completions for bash', () => {
     expect(offered('agents', 'list', '--ph')).toEqual(['--phase']);
     expect(offered('serve', '--pool.queue.max')).toEqual(['--pool.queue.max_length']);
     expect(offered('replay', '--pool.queue.max')).toEqual(['--pool.queue.max_length']);
+    expect(offered('plan', '--rat')).toEqual(['--rate']);
+    expect(offered('plan', 'capacity', '--hol')).toEqual(['--hold']);
+    expect(offered('what-if', '--ag')).toEqual(['--agents']);
     expect(offered('plan', 'invites', '--max-per-t')).toEqual(['--max-per-tenant']);
     expect(offered('status', '--he')).toEqual(['--help']);
     expect(offered('evaluate', 'keepalive', '--po')).toEqual(['--policy']);

@@ -1,6 +1,7 @@
 /** The tree of commands as completions see it. */
 import type { Command, Option } from 'commander';
 import { loadConfigFlags } from '../config-flags.ts';
+import { defaultOf } from '../default-command.ts';
 
 export interface CompletedOption {
   readonly long: string;
@@ -40,7 +41,11 @@ export async function completionTree(
     path,
     description: command.description(),
     commands,
-    options: [...command.options, command.createHelp().visibleOptions(command).at(-1)]
+    options: [
+      ...command.options,
+      ...(defaultOf(command)?.options ?? []),
+      command.createHelp().visibleOptions(command).at(-1),
+    ]
       .filter((option): option is Option => option !== undefined)
       .filter((option, index, all) => all.indexOf(option) === index)
       .map(completed),

@@ -1,4 +1,5 @@
 /** A recorded workload through the real host, with time from the trace: from options to figures. */
+import type { Event } from '../../core/event.ts';
 import type { PoolOptions } from '../../core/options.ts';
 import { Host } from '../../host/host.ts';
 import type { Journal } from '../../host/ports.ts';
@@ -28,6 +29,8 @@ export interface ReplayOptions {
   readonly signal?: AbortSignal;
   /** Told now and then how far the replay is. */
   readonly onProgress?: (progress: ReplayProgress) => void;
+  /** Told of every event, in order. */
+  readonly onEvent?: (event: Event) => void;
 }
 
 export interface ReplayProgress {
@@ -57,6 +60,12 @@ export async function replayTrace(options: ReplayOptions): Promise<ReplayFigures
   // Nobody sends heartbeats for the agents of a trace.
   const health = { ...options.pool.health, heartbeatTimeoutMs: 0 };
   const host = await openHost(journal, clock, { ...options.pool, health });
+  const { onEvent } = options;
+  if (onEvent !== undefined) {
+    host.onCommitted((events) => {
+      for (const { event } of events) onEvent(event);
+    });
+  }
   const tally = new Tally(from, to);
   const tenants = new Tenants(host, clock, tally, options);
   try {
