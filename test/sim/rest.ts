@@ -3,6 +3,9 @@ import type { Pool } from '../../src/core/pool.ts';
 import { liveRow } from './ledger.ts';
 import type { World } from './world.ts';
 
+/** Longer than the pool waits for an answer to its ping. */
+const HELLO_TAKES_MS = 2_500;
+
 /** Nothing is under way and nothing new goes wrong; what was cut off may not be noticed yet. */
 export function checkRest(world: World, pool: Pool): void {
   world.checks.walk(pool);
@@ -17,7 +20,12 @@ function checkRunners(world: World, pool: Pool): void {
   const { agents, hosting } = pool.state;
   const there = new Map<string, string>();
   const unclear = new Set<string>();
-  for (const { connection, others, agents: own } of world.runners) {
+  const now = world.scheduler.clock.now();
+  const hasSilent = [...primary.connections].some(({ isOpen, isSilent }) => !isOpen || isSilent);
+  for (const { connection, others, agents: own, lastHelloAt } of world.runners) {
+    // The pool waits for a runner that is silent, and with the hello waits what came after it.
+    const mayWait = hasSilent && now - lastHelloAt < HELLO_TAKES_MS;
+    if (mayWait) for (const { agent_id: id } of own) unclear.add(id);
     const all = [...others, ...(connection === null ? [] : [connection])];
     const isElsewhere = all.some(({ isSilent, server }) => isSilent || server !== primary.process);
     if (!isElsewhere && others.size === 0) continue;

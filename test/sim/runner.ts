@@ -41,6 +41,7 @@ export class SimRunner {
   /** Its older connections that have not ended yet. */
   readonly others = new Set<Connection>();
   isGone = true;
+  lastHelloAt = 0;
   /** It behaves as well as it can. */
   isCalm = false;
   #told = new Set<string>();
@@ -149,6 +150,7 @@ export class SimRunner {
   }
 
   #hello(agents: readonly HostedAgent[]): void {
+    this.lastHelloAt = this.#world.scheduler.clock.now();
     this.#send({ type: 'hello', runner_id: this.id, agents });
   }
 

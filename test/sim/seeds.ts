@@ -44,4 +44,9 @@ export const FOUND: readonly FoundBug[] = [
     steps: 60,
     bug: 'a runner whose hello waited was assigned the work of the runner before it',
   },
+  {
+    seed: 1238,
+    steps: 60,
+    bug: 'an agent that had lost slots was given more work for one lease that was taken back',
+  },
 ];
