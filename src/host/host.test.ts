@@ -71,3 +71,17 @@ test('a host that has lost its journal tells nobody what never happened', async 
   await expect(host.execute(LEASE)).rejects.toThrow('taken over');
   await expect(host.read((pool) => pool.stats().leases.total)).rejects.toThrow('taken over');
 });
+
+test('another writer’s batch of the same length is not its own', async () => {
+  const { disk, clock, host } = await opened();
+  // Somebody else has become the writer and has written as many events as will be missing.
+  disk.memory.holder = null;
+  const journal = new FaultyJournal(disk);
+  const other = await Host.open({ journal, clock, options: DEFAULT_OPTIONS, checksHealth: false });
+  await other.execute({ ...LEASE, tenant: 'other' });
+  disk.script('fail');
+  await expect(host.execute(LEASE)).rejects.toThrow();
+  await settled();
+  expect(await other.read((pool) => pool.tenant('t'))).toBeNull();
+  expect((await other.read((pool) => pool.tenant('other')))?.leases).toHaveLength(1);
+});

@@ -328,8 +328,14 @@ export class Host implements PoolHost {
     }
   }
 
+  /** Whether the journal ends with this batch. Another writer's may be as long: it has its epoch. */
   async #kept(batch: Batch): Promise<boolean> {
-    return (await this.#journal.lastEvent()) === this.#lastEvent + batch.events.length;
+    const first = this.#lastEvent + 1;
+    if ((await this.#journal.lastEvent()) !== this.#lastEvent + batch.events.length) return false;
+    for await (const stored of this.#journal.read(first)) {
+      return stored.first === first && stored.epoch === this.#epoch;
+    }
+    return false;
   }
 
   async #rebuild(): Promise<void> {

@@ -195,6 +195,7 @@ export const POOL_FRAMES = {
       code: Type.String(),
       detail: Type.String(),
       lease_id: Type.Optional(LeaseId),
+      token: Type.Optional(Token),
       agent_id: Type.Optional(AgentId),
       retry_after_sec: Type.Optional(nullable(Seconds)),
     },

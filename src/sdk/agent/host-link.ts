@@ -266,12 +266,12 @@ export class HostLink implements AgentLine {
     this.#isQuiet = true;
   }
 
-  #error({ code, detail, lease_id, agent_id, retry_after_sec }: Frame<'error'>): void {
+  #error({ code, detail, lease_id, token, agent_id, retry_after_sec }: Frame<'error'>): void {
     clearTimeout(this.#answerTimer);
     const agent = this.#agents.get(agent_id ?? '');
     const error = makeError(code, detail, { retryAfterSec: retry_after_sec ?? undefined });
     if (lease_id !== undefined && ABOUT_A_LEASE.has(code)) {
-      for (const each of this.#agents.values()) each.refused(lease_id);
+      for (const each of this.#agents.values()) each.refused(lease_id, token);
       return;
     }
     if (agent !== undefined) this.#refused(agent, error);

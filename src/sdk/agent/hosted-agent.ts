@@ -141,10 +141,13 @@ export class HostedAgent {
   }
 
   /** A report about the lease was refused: the agent does not hold it, or not so. */
-  refused(leaseId: string): void {
-    this.#farewells.delete(leaseId);
+  refused(leaseId: string, token: number | undefined): void {
+    const owed = this.#farewells.get(leaseId);
+    if (token === undefined || owed?.what.token === token) this.#farewells.delete(leaseId);
     const assignment = this.#live.get(leaseId);
     if (assignment === undefined) return;
+    // A complaint about an earlier grant says nothing of the one that is held now.
+    if (token !== undefined && token !== assignment.token) return;
     if (assignment.wasRenewed) this.#line.ask(this);
     else this.#stop(assignment, 'lost', null);
   }

@@ -278,37 +278,40 @@ export class RunnerSocket implements RunnerLine {
       // It has been told to let go, and did: nothing is wrong with that.
       if (frame.type === 'released') return;
       const detail = `No agent of this socket holds ${lease} under the token ${token}. Let it go.`;
-      this.#error('LEASE_TOKEN_STALE', detail, { lease_id: lease });
+      this.#error('LEASE_TOKEN_STALE', detail, { lease_id: lease, token });
       return;
     }
     // What it gives up by itself it need not be told to give up.
     if (frame.type === 'rejected' || frame.type === 'released') this.#runners.letGo(lease);
     switch (frame.type) {
       case 'accepted':
-        return this.#told_of(await host.execute({ type: 'accept_lease', lease, token }), lease);
+        return this.#told_of(await host.execute({ type: 'accept_lease', lease, token }), frame);
       case 'rejected': {
         this.#context.logger.info({ lease, reason: frame.reason }, 'an agent rejected a lease');
         const outcome = host.execute({ type: 'reject_lease', lease, token });
-        return this.#told_of(await outcome, lease);
+        return this.#told_of(await outcome, frame);
       }
       case 'state': {
         const [, reported] = await host.executeAll([
           { type: 'accept_lease', lease, token },
           { type: 'report', lease, token, state: frame.state },
         ]);
-        return this.#told_of(reported as Outcome, lease);
+        return this.#told_of(reported as Outcome, frame);
       }
       case 'released': {
         const outcome = host.execute({ type: 'release', lease, token });
-        return this.#told_of(await outcome, lease);
+        return this.#told_of(await outcome, frame);
       }
     }
   }
 
-  #told_of(outcome: { outcome: string } | Refusal, lease: string): void {
+  #told_of(
+    outcome: { outcome: string } | Refusal,
+    { lease_id, token }: { readonly lease_id: string; readonly token: number },
+  ): void {
     if (outcome.outcome !== 'refused') return;
     const { code, detail } = outcome as Refusal;
-    this.#error(code, detail, { lease_id: lease });
+    this.#error(code, detail, { lease_id, token });
   }
 
   async #heartbeat({ agents }: Frame<'heartbeat'>): Promise<void> {
