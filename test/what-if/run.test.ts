@@ -7,6 +7,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { MemoryDisk, MemoryJournal } from '../../src/adapters/journals/memory.ts';
 import { openJournal } from '../../src/adapters/journals/open.ts';
 import type { PoolOptions } from '../../src/core/options.ts';
+import { encodeDump } from '../../src/host/codec.ts';
+import { loadPool } from '../../src/host/load.ts';
 import type { Journal } from '../../src/host/ports.ts';
 import { changeFleet } from '../../src/sim/what-if/fleet-change.ts';
 import { readRecording } from '../../src/sim/what-if/read-recording.ts';
@@ -168,6 +170,32 @@ describe('a recording that is run again as it was', () => {
     expect(recording.held).toHaveLength(2);
     expect(recording.requests[0]).toMatchObject({ tenant: 'three', ticket: expect.any(String) });
     expectSame(recording);
+  });
+
+  it('agrees from a snapshot on, where older events are gone', async () => {
+    const disk = new MemoryDisk({ retainBytes: 0 });
+    const first = await World.open(new MemoryJournal(disk));
+    await first.run({ type: 'register', agents: [agent('a'), agent('b')] });
+    await first.ask({ tenant: 'one' }, work(20));
+    await first.until(100);
+    await first.close();
+    const journal = new MemoryJournal(disk);
+    const { pool, lastEvent } = await loadPool(journal, OPTIONS);
+    const chunks = encodeDump(pool.dump());
+    await journal.saveSnapshot({ lastEvent: lastEvent - 1, chunks });
+    await journal.saveSnapshot({ lastEvent, chunks });
+    await journal.close();
+    const second = await World.open(new MemoryJournal(disk), OPTIONS, 200);
+    await second.until(300);
+    await second.ask({ tenant: 'one' }, work(20));
+    await second.ask({ tenant: 'two' }, work(20));
+    await second.until(2_000);
+    await second.close();
+    await expect(new MemoryJournal(disk).read(1).next()).rejects.toThrow();
+    const recording = await readRecording(new MemoryJournal(disk), { pool: OPTIONS });
+    expect(recording).toMatchObject({ isCut: true, held: [{ tenant: 'one', isActive: false }] });
+    expect(recording?.requests.map(({ tenant }) => tenant)).toEqual(['two']);
+    expectSame(recording!);
   });
 
   it('agrees on any script', async () => {
