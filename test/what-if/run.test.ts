@@ -312,6 +312,28 @@ describe('a recording that is run under other conditions', () => {
     expect(more.agent_hours).toBeCloseTo(recording.figures.agent_hours * 2, 2);
   });
 
+  it('lets added agents be members where those like them are, sooner or later', async () => {
+    const options: PoolOptions = { ...OPTIONS, membership: 'required' };
+    const recording = await recorded(async (world) => {
+      await world.run({ type: 'register', agents: [agent('a', { memberships: ['one', 'two'] })] });
+      await world.ask({ tenant: 'one' }, work(600));
+      await world.ask({ tenant: 'two', queueTimeoutMs: 30_000 });
+      await world.until(100);
+      await world.run({ type: 'set_membership', agent: 'a', tenant: 'three', member: true });
+      await world.ask({ tenant: 'three', queueTimeoutMs: 30_000 });
+      await world.until(2_000);
+    }, options);
+    expect(recording.figures).toMatchObject({ granted: 1, expired: 2 });
+    expectSame(recording, options);
+    const change = changeFleet(recording, 2);
+    const { outcomes } = runRecording(recording, { pool: options, change });
+    expect(outcomes.map(({ outcome, queued }) => [outcome, queued])).toEqual([
+      ['granted', false],
+      ['granted', false],
+      ['granted', false],
+    ]);
+  });
+
   it('asks again where a lease does not last until its tenant comes back', async () => {
     const recording = await recorded(async (world) => {
       await world.run({ type: 'register', agents: [agent('a')] });
