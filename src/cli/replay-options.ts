@@ -44,7 +44,7 @@ const SHORT_NAMES: { readonly [name: string]: string } = {
 
 export function addReplayOptions(command: Command): Command {
   const [first, ...others] = TIME_COLUMNS;
-  return command
+  command
     .requiredOption('--tenant-column <column>', 'who asks')
     .option(
       '--time-column <column>',
@@ -65,6 +65,18 @@ export function addReplayOptions(command: Command): Command {
     .option('--from <time>', 'leave out what was before; the replay begins then', time)
     .option('--to <time>', 'leave out what was then or later; the replay ends then', time)
     .option('--limit <n>', 'read no more usable rows than this', wholeNumber(1))
+    .addOption(
+      new Option('--speed <n|max>', 'so many times as fast as it happened')
+        .argParser(speed)
+        .default(Number.POSITIVE_INFINITY, 'max'),
+    )
+    .option('--journal <url>', 'keep the events: file:DIRECTORY; or memory:, without a disk');
+  return addPoolOptions(command);
+}
+
+/** Options of the pool under short names; `poolFlags` reads them. */
+export function addPoolOptions(command: Command): Command {
+  return command
     .option('--max-agents-per-tenant <n>', 'pool.max_agents_per_tenant')
     .option('--queue-timeout <sec>', 'pool.queue.timeout_sec')
     .option('--no-reclaim', 'never take idle agents back for others')
@@ -75,13 +87,7 @@ export function addReplayOptions(command: Command): Command {
     )
     .option('--reclaim-min-hold <sec>', 'pool.reclaim.min_hold_sec')
     .addOption(new Option('--idle-policy <policy>', 'pool.idle_policy').choices(IDLE_POLICIES))
-    .addOption(new Option('--selection <selection>', 'pool.selection').choices(SELECTIONS))
-    .addOption(
-      new Option('--speed <n|max>', 'so many times as fast as it happened')
-        .argParser(speed)
-        .default(Number.POSITIVE_INFINITY, 'max'),
-    )
-    .option('--journal <url>', 'keep the events: file:DIRECTORY; or memory:, without a disk');
+    .addOption(new Option('--selection <selection>', 'pool.selection').choices(SELECTIONS));
 }
 
 /** Settings of the pool, under their short names or their own, as `loadConfig` takes them. */

@@ -1,6 +1,6 @@
 /**
- * Line charts as SVG, by hand: no scripts, no fonts, nothing from outside. Text and axes take the
- * colour of their surroundings where there is one, else a grey that can be read on light and dark.
+ * Line charts as SVG, by hand: no scripts, no fonts, nothing from outside. Text and axes are of a
+ * grey that can be read on light and on dark pages.
  */
 import { escapeXml } from './xml.ts';
 
@@ -35,7 +35,7 @@ const HEIGHT = 420;
 const MARGIN = { left: 64, right: 24, top: 44, bottom: 84 } as const;
 /** Told apart by hue and lightness, on light and dark. */
 const COLORS = ['#0a84c1', '#d9730d', '#8a63d2', '#2f9e5b', '#c2415d'] as const;
-const GREY = '#80868d';
+const GREY = '#767c84';
 
 export function lineChart(spec: ChartSpec): string {
   const { title, series, lines = [], edges, x, y, floor = 0 } = spec;

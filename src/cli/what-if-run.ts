@@ -119,7 +119,7 @@ function listed(
 }
 
 function notesOf(
-  { isCut, changedTimeouts, fleet }: Recording,
+  { isCut, changedTimeouts, agents }: Recording,
   { same }: Agreement,
   changes: WhatIfConfigs['changes'],
 ): string[] {
@@ -135,8 +135,8 @@ function notesOf(
       'The baseline does not agree well with what happened. Was something else configured then (--recorded-config)?',
     );
   }
-  if (fleet.some(({ command }) => command.type === 'agent_starting')) {
-    notes.push('Agents that the autoscaler started and stopped come and go as they did.');
+  if (agents.some(({ spec }) => spec.managed === true)) {
+    notes.push('Agents that the pool started and stopped by itself come and go as they did.');
   }
   if (Object.keys(changes).some((path) => path.startsWith('health.'))) {
     notes.push('Losses of agents are taken as they were: heartbeats are not in a journal.');

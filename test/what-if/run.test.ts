@@ -7,6 +7,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { MemoryDisk, MemoryJournal } from '../../src/adapters/journals/memory.ts';
 import { openJournal } from '../../src/adapters/journals/open.ts';
 import type { PoolOptions } from '../../src/core/options.ts';
+import { encodeDump } from '../../src/host/codec.ts';
+import { loadPool } from '../../src/host/load.ts';
 import type { Journal } from '../../src/host/ports.ts';
 import { changeFleet } from '../../src/sim/what-if/fleet-change.ts';
 import { readRecording } from '../../src/sim/what-if/read-recording.ts';
@@ -170,6 +172,32 @@ describe('a recording that is run again as it was', () => {
     expectSame(recording);
   });
 
+  it('agrees from a snapshot on, where older events are gone', async () => {
+    const disk = new MemoryDisk({ retainBytes: 0 });
+    const first = await World.open(new MemoryJournal(disk));
+    await first.run({ type: 'register', agents: [agent('a'), agent('b')] });
+    await first.ask({ tenant: 'one' }, work(20));
+    await first.until(100);
+    await first.close();
+    const journal = new MemoryJournal(disk);
+    const { pool, lastEvent } = await loadPool(journal, OPTIONS);
+    const chunks = encodeDump(pool.dump());
+    await journal.saveSnapshot({ lastEvent: lastEvent - 1, chunks });
+    await journal.saveSnapshot({ lastEvent, chunks });
+    await journal.close();
+    const second = await World.open(new MemoryJournal(disk), OPTIONS, 200);
+    await second.until(300);
+    await second.ask({ tenant: 'one' }, work(20));
+    await second.ask({ tenant: 'two' }, work(20));
+    await second.until(2_000);
+    await second.close();
+    await expect(new MemoryJournal(disk).read(1).next()).rejects.toThrow();
+    const recording = await readRecording(new MemoryJournal(disk), { pool: OPTIONS });
+    expect(recording).toMatchObject({ isCut: true, held: [{ tenant: 'one', isActive: false }] });
+    expect(recording?.requests.map(({ tenant }) => tenant)).toEqual(['two']);
+    expectSame(recording!);
+  });
+
   it('agrees on any script', async () => {
     // The pool looks around once a second: what falls into the very millisecond of such a look could
     // have been before it or after it.
@@ -282,6 +310,28 @@ describe('a recording that is run under other conditions', () => {
     const more = run(+4);
     expect(more.queued).toBe(0);
     expect(more.agent_hours).toBeCloseTo(recording.figures.agent_hours * 2, 2);
+  });
+
+  it('lets added agents be members where those like them are, sooner or later', async () => {
+    const options: PoolOptions = { ...OPTIONS, membership: 'required' };
+    const recording = await recorded(async (world) => {
+      await world.run({ type: 'register', agents: [agent('a', { memberships: ['one', 'two'] })] });
+      await world.ask({ tenant: 'one' }, work(600));
+      await world.ask({ tenant: 'two', queueTimeoutMs: 30_000 });
+      await world.until(100);
+      await world.run({ type: 'set_membership', agent: 'a', tenant: 'three', member: true });
+      await world.ask({ tenant: 'three', queueTimeoutMs: 30_000 });
+      await world.until(2_000);
+    }, options);
+    expect(recording.figures).toMatchObject({ granted: 1, expired: 2 });
+    expectSame(recording, options);
+    const change = changeFleet(recording, 2);
+    const { outcomes } = runRecording(recording, { pool: options, change });
+    expect(outcomes.map(({ outcome, queued }) => [outcome, queued])).toEqual([
+      ['granted', false],
+      ['granted', false],
+      ['granted', false],
+    ]);
   });
 
   it('asks again where a lease does not last until its tenant comes back', async () => {

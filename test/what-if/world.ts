@@ -60,9 +60,13 @@ export class World {
     });
   }
 
-  /** `journal`: empty; it is closed with the world. */
-  static async open(journal: Journal, options: PoolOptions = OPTIONS): Promise<World> {
-    const clock = new VirtualClock(START);
+  /** `journal` is closed with the world. It begins `startSec` after START. */
+  static async open(
+    journal: Journal,
+    options: PoolOptions = OPTIONS,
+    startSec = 0,
+  ): Promise<World> {
+    const clock = new VirtualClock(START + startSec * 1_000);
     return new World(await Host.open({ journal, clock, options }), clock);
   }
 

@@ -12,7 +12,7 @@ import {
   withExample,
   withJson,
 } from '../options.ts';
-import { poolFlags, type TraceOptions, time } from '../replay-options.ts';
+import { addPoolOptions, poolFlags, type TraceOptions, time } from '../replay-options.ts';
 
 export interface PlanCapacityOptions extends JsonOptions, Partial<TraceOptions> {
   readonly trace?: string;
@@ -73,7 +73,10 @@ export function planCapacityCommand(context: CliContext): Command {
     )
     .option('--cost-per-agent <n>', 'what any agent costs an hour', amount)
     .option('--plot <file>', 'draw the result into an SVG file');
-  withJson(withConfigFile(takesConfigFlags(command, 'pool.'))).addHelpText('after', SOURCES);
+  withJson(withConfigFile(takesConfigFlags(addPoolOptions(command), 'pool.'))).addHelpText(
+    'after',
+    SOURCES,
+  );
   withExample(
     command,
     'remuda plan --rate 600 --hold 12 --cost premium=1.2,standard=0.5',
