@@ -1,6 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
+const source = (file: string) => new URL(file, import.meta.url).pathname;
+
 export default defineConfig({
+  resolve: {
+    // The examples import the package by its name, as a user does; the tests run them on the sources.
+    alias: {
+      'remuda/client': source('src/sdk/client.ts'),
+      'remuda/discord': source('src/discord/index.ts'),
+    },
+  },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     setupFiles: ['test/fixed-seed.ts'],

@@ -17,6 +17,7 @@ const TASKS = {
   start: { build: true, command: (args) => [inRoot('bin', 'remuda.js'), 'serve', ...args] },
   remuda: { build: true, command: (args) => [inRoot('bin', 'remuda.js'), ...args] },
   bench: { build: true, command: benchCommand },
+  sim: { build: false, command: (args) => [inRoot('test', 'sim', 'main.ts'), ...args] },
   test: { build: false, command: (args) => [inRoot('scripts', 'test.cjs'), ...args] },
   check: { build: false, command: (args) => [inRoot('scripts', 'check.cjs'), ...args] },
   fix: {

@@ -8,7 +8,7 @@ import type { CliContext } from './context.ts';
 import { formatCount, plural } from './duration.ts';
 import { Failure } from './failure.ts';
 import { readJournal } from './read-journal.ts';
-import { noteRead, readRows } from './replay-run.ts';
+import { noteRead, readRows } from './trace-file.ts';
 
 /** Requests by chance begin on a Monday, so that hours of the clock are full ones. */
 const POISSON_FROM = Date.UTC(2026, 0, 5);

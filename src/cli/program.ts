@@ -5,6 +5,7 @@ import { agentsCommand } from './commands/agents.ts';
 import { autoscalerCommand } from './commands/autoscaler.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { journalCommand } from './commands/journal.ts';
 import { leaseCommand } from './commands/lease.ts';
 import { openapiCommand } from './commands/openapi.ts';
@@ -12,6 +13,7 @@ import { planCommand } from './commands/plan.ts';
 import { releaseCommand } from './commands/release.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { statusCommand } from './commands/status.ts';
 import { whatIfCommand } from './commands/what-if.ts';
 import { loadConfigFlags } from './config-flags.ts';
@@ -36,7 +38,9 @@ export function createProgram(context: CliContext): Command {
     .addCommand(statusCommand(context))
     .addCommand(autoscalerCommand(context))
     .addCommand(replayCommand(context))
+    .addCommand(evaluateCommand(context))
     .addCommand(planCommand(context))
+    .addCommand(simulateCommand(context))
     .addCommand(whatIfCommand(context))
     .addCommand(journalCommand(context))
     .addCommand(configCommand(context))

@@ -186,7 +186,10 @@ export interface SwitchAutoscalerCommand {
 
 /** What is absent stays as it is registered, or gets its default where the agent is new. */
 export type HostedAgentSpec = Pick<AgentSpec, 'agentId'> &
-  Partial<Omit<AgentSpec, 'agentId' | 'credential' | 'memberships' | 'managed'>>;
+  Partial<Omit<AgentSpec, 'agentId' | 'credential' | 'memberships' | 'managed'>> & {
+    /** False: it gets no new work until its budget is said to be there. */
+    readonly available?: boolean;
+  };
 
 /**
  * A runner hosts these agents over its socket. Whoever sends this has made sure that no other

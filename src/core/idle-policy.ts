@@ -14,7 +14,7 @@ import {
 import type { PoolState } from './state.ts';
 
 /** An idle timeout as a given utilization bends it. */
-function underPressure(idleTimeoutMs: number, utilization: number): number {
+export function underPressure(idleTimeoutMs: number, utilization: number): number {
   if (utilization >= PRESSURE_UTILIZATION) {
     const shortest = Math.min(idleTimeoutMs, PRESSURE_IDLE_MS);
     const share = Math.min(1, (utilization - PRESSURE_UTILIZATION) / (1 - PRESSURE_UTILIZATION));

@@ -93,6 +93,8 @@ function isReclaimable(state: PoolState, row: number, wish: Wish, now: number): 
   if (wish.avoid?.has(agent)) return false;
   const availability = agents.availability(agent);
   if (availability !== LEASED && availability !== READY) return false;
+  // With slots taken away from it, an agent may hold more than it has: one less frees none then.
+  if (agents.used(agent) > agents.slots(agent)) return false;
   return leases.tenant(row) !== wish.tenant && !serves(state, agent, wish.tenant);
 }
 

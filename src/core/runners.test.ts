@@ -195,6 +195,20 @@ describe('an agent whose runner has lost the connection', () => {
 });
 
 describe('an agent without budget', () => {
+  test('can say so with its hello, before anybody who waits is given to it', () => {
+    const { pool, tell, hello } = world();
+    const startable = tell({ type: 'lease', tenant: 'u', queue: false });
+    expect(startable.outcome).toBe('refused');
+    hello('r1', { agentId: 'a', available: false });
+    const { outcome } = tell({ type: 'lease', tenant: 'u' });
+    expect(outcome).toBe('queued');
+    tell({ type: 'disconnect_agents', agents: ['a'] });
+    hello('r1', { agentId: 'a', available: false });
+    expect(pool.agent('a')?.leases).toEqual([]);
+    hello('r1', { agentId: 'a' });
+    expect(pool.agent('a')?.leases).toHaveLength(1);
+  });
+
   test('gets nothing new, keeps what it has, and the explanation says so', () => {
     const { pool, tell, lease } = world('a');
     const { leaseId } = lease('t');

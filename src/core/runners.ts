@@ -39,16 +39,23 @@ export function connectAgents(
   const { agents, hosting } = state;
   const refused: Refused[] = [];
   const rows = new Set<number>();
+  const broke: number[] = [];
   for (const spec of specs) {
     const refusal = admit(context, spec, now);
-    if (refusal === null) rows.add(agents.names.find(spec.agentId));
-    else refused.push({ agentId: spec.agentId, code: refusal.code, detail: refusal.detail });
+    if (refusal === null) {
+      const row = agents.names.find(spec.agentId);
+      rows.add(row);
+      if (spec.available === false) broke.push(row);
+      continue;
+    }
+    refused.push({ agentId: spec.agentId, code: refusal.code, detail: refusal.detail });
   }
   const taken = [...rows].filter((row) => {
     const before = hosting.runner(row);
     return before !== undefined && before !== runner;
   });
   if (rows.size > 0) facts.agentsConnected([...rows], runner, now);
+  for (const row of broke) facts.budgetChanged(row, false, now);
   // Another process than before: what the one before it still says must count for nothing.
   for (const row of taken) renewTokens(context, row, now);
   const draining: string[] = [];
@@ -73,7 +80,7 @@ export function connectAgents(
 function admit(context: Context, spec: HostedAgentSpec, now: number): Refusal | null {
   const { state, facts } = context;
   const { agents } = state;
-  const { agentId, specialization, ...changes } = spec;
+  const { agentId, specialization, available: _available, ...changes } = spec;
   const agent = agents.names.find(agentId);
   if (agent === NONE) {
     if (agents.size >= MAX_AGENTS) {

@@ -48,7 +48,9 @@ export function findAgents(state: PoolState, wish: Wish, now: number): Find[] {
   }
   if (found.length === count) return found;
   const taken = (agent: number) =>
-    avoid?.has(agent) || found.some((find) => find.agent === agent) || serves(state, agent, tenant);
+    avoid?.has(agent) === true ||
+    found.some((find) => find.agent === agent) ||
+    serves(state, agent, tenant);
   if (state.membersOnly) {
     addBest(state, found, wish, now, state.memberships.agentsOf(tenant), taken);
     return found;

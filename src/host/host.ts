@@ -171,10 +171,13 @@ export class Host implements PoolHost {
   }
 
   read<T>(query: (pool: PoolQueries) => T): Promise<T> {
-    if (this.#state === 'closed') return Promise.reject(new NotReadyError(this.#detail));
+    // A fenced one has decided what never happened; a closed one may lag behind.
+    const isOver = this.#state === 'closed' || this.#state === 'fenced';
+    if (isOver) return Promise.reject(new NotReadyError(this.#detail));
     // Until it is rebuilt the pool is ahead of the journal: what it says may never have happened.
     if (this.#rebuilding !== null) return this.#rebuilding.promise.then(() => this.read(query));
-    return this.#durable(query(this.#pool));
+    // What it has seen may turn out not to be: then it looks again.
+    return this.#durable(query(this.#pool), () => this.read(query));
   }
 
   onCommitted(listener: (events: readonly CommittedEvent[]) => void): () => void {
@@ -215,8 +218,11 @@ export class Host implements PoolHost {
     await this.#journal.close();
   }
 
-  /** Resolves with `value` once everything that has been decided so far is durable. */
-  #durable<T>(value: T): Promise<T> {
+  /**
+   * Resolves with `value` once everything that has been decided so far is durable. If that never
+   * happens, it is refused, or `again` has another answer.
+   */
+  #durable<T>(value: T, again?: () => Promise<T>): Promise<T> {
     const batch = this.#collecting.events.length > 0 ? this.#collecting : this.#writing;
     if (batch === null) return Promise.resolve(value);
     if (batch === this.#collecting && !this.#flushPlanned && this.#writing === null) {
@@ -225,7 +231,10 @@ export class Host implements PoolHost {
       setImmediate(() => this.#flush());
     }
     return new Promise((resolve, reject) => {
-      batch.waiters.push({ resolve: () => resolve(value), reject });
+      batch.waiters.push({
+        resolve: () => resolve(value),
+        reject: again === undefined ? reject : () => resolve(again()),
+      });
     });
   }
 
@@ -291,6 +300,7 @@ export class Host implements PoolHost {
           this.#become(closing ? 'closing' : 'ready', closing ? 'stopping' : 'ready');
           this.#rebuilt();
           this.#committed(undecided, this.#lastEvent + 1);
+          this.#plan();
           return;
         }
         undecided = null;
@@ -371,6 +381,8 @@ export class Host implements PoolHost {
     this.#wakeAt = at;
     this.#cancelWake = this.#clock.wakeAt(at, () => {
       this.#wakeAt = Number.POSITIVE_INFINITY;
+      // While recovering nothing can be carried out; whoever ends that plans again.
+      if (this.#state !== 'ready') return;
       this.#byItself({ type: 'tick' });
       this.#plan();
     });

@@ -49,7 +49,17 @@ const {
 
 /** What is left out stays as it is registered, or gets its default where the agent is new. */
 export const HostedAgent = strict(
-  { agent_id, ...described },
+  {
+    agent_id,
+    ...described,
+    available: Type.Optional(
+      Type.Boolean({
+        default: true,
+        description:
+          'Whether it has budget now; without, it gets no new work until `budget` says so.',
+      }),
+    ),
+  },
   { title: 'HostedAgent', examples: [{ agent_id: 'bot_17', tools: ['music'] }] },
 );
 export type HostedAgent = Static<typeof HostedAgent>;
@@ -124,7 +134,7 @@ export const RUNNER_FRAMES = {
     {
       title: 'budget',
       description:
-        'Whether the platform behind the agent lets it take new work. Without budget it gets no new leases and keeps those it has. A `hello` gives every agent its budget back.',
+        'Whether the platform behind the agent lets it take new work. Without budget it gets no new leases and keeps those it has. A `hello` gives every agent its budget back, unless it says otherwise.',
     },
   ),
 } as const;

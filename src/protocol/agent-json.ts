@@ -38,10 +38,11 @@ export function agentSpec(registration: AgentRegistration, sealed?: string): Age
 
 /** What a runner says of an agent: nothing is filled in, what it leaves out stays. */
 export function hostedAgentSpec(agent: HostedAgent): HostedAgentSpec {
-  const { agent_id: agentId, specialization, ...rest } = agent;
+  const { agent_id: agentId, specialization, available, ...rest } = agent;
   return {
     agentId,
     ...(specialization !== undefined && { specialization }),
+    ...(available !== undefined && { available }),
     ...agentChanges(rest),
   };
 }

@@ -39,6 +39,5 @@ export function grantedText({ leases, reused, warm, explain }: Granted): string 
 }
 
 function isEmpty(object: object): boolean {
-  for (const _ in object) return false;
-  return true;
+  return Object.keys(object).length === 0;
 }

@@ -131,4 +131,6 @@ export interface AgentSpec {
   readonly labels?: { readonly [name: string]: string };
   /** Never removed by the autoscaler. */
   readonly protected?: boolean;
+  /** False: it begins without budget, and gets no work until `setBudget` gives it some. */
+  readonly available?: boolean;
 }

@@ -43,6 +43,7 @@ describe('completions for bash', () => {
     expect(offered('what-if', '--ag')).toEqual(['--agents']);
     expect(offered('plan', 'invites', '--max-per-t')).toEqual(['--max-per-tenant']);
     expect(offered('status', '--he')).toEqual(['--help']);
+    expect(offered('evaluate', 'keepalive', '--po')).toEqual(['--policy']);
   });
 
   it('offer the values of an option, in both of its forms', () => {
@@ -52,12 +53,14 @@ describe('completions for bash', () => {
     expect(offered('lease', 'guild', '--priority', '=', 'h')).toEqual(['high']);
     expect(offered('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']));
     expect(offered('lease', 'guild', '--purpose', '')).toEqual([]);
+    expect(offered('evaluate', 'affinity', '--selection', '')).toEqual(['score', 'warmth', 'lru']);
   });
 
   it('offer files where a command takes one', () => {
     expect(offered('replay', '/etc/host')).toContain('/etc/hosts');
     expect(offered('plan', 'invites', '--trace', '/etc/host')).toContain('/etc/hosts');
     expect(offered('serve', '--config', '/etc/host')).toContain('/etc/hosts');
+    expect(offered('evaluate', 'scaling', '--demand', '/etc/host')).toContain('/etc/hosts');
   });
 });
 

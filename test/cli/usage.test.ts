@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, openSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
+import { runHere } from './in-process.ts';
 import { cli, fakePool, finished, MAIN, removeWorkspaces, spawnCli, write } from './support.ts';
 
 afterAll(removeWorkspaces);
@@ -52,7 +53,7 @@ describe.concurrent('wrong usage', () => {
 });
 
 describe.concurrent('help', () => {
-  it('has an example for every command', async () => {
+  it('has an example for every command', { timeout: 180_000 }, async () => {
     const leaves: string[][] = [];
     const visit = (command: ReturnType<typeof createProgram>, path: string[]) => {
       for (const child of command.commands) visit(child, [...path, child.name()]);
@@ -61,7 +62,7 @@ describe.concurrent('help', () => {
     visit(createProgram({} as never), []);
     expect(leaves.length).toBeGreaterThan(12);
     for (const path of leaves) {
-      const { code, stdout, stderr } = await cli([...path, '--help']);
+      const { code, stdout, stderr } = await runHere([...path, '--help']);
       expect(stdout, path.join(' ')).toMatch(/\nExamples?:\n {2}\$ .*remuda/);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     }

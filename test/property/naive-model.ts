@@ -207,6 +207,7 @@ export abstract class NaiveRules {
           this.now - lease.activityAt >= idleAfter &&
           this.now - lease.allocatedAt >= reclaim.minHoldMs &&
           this.unfit(agent) === null &&
+          this.leasesOf(agent).length <= agent.slots &&
           this.mismatch(agent, wish.demand) === null &&
           this.isMember(agent, wish.tenant) &&
           !wish.withheld(agent) &&

@@ -132,7 +132,7 @@ async function activityOfTrace(
   file: string,
   options: PlanInvitesOptions,
 ): Promise<Activity> {
-  const { readRows, noteRead } = await import('../replay-run.ts');
+  const { readRows, noteRead } = await import('../trace-file.ts');
   const { tenantColumn = '', idleTimeout, learnUntil } = options;
   try {
     const read = await readRows(context, file, { ...options, tenantColumn });

@@ -54,16 +54,13 @@ function optionValues(tree: CompletedCommand): string {
     .flatMap((command) =>
       command.options
         .filter(({ takesValue }) => takesValue)
-        .map(({ long, choices }) => {
-          const values = choices.length > 0 ? choices.join(' ') : valuesFor(long);
+        .map(({ long, choices, takesFile }) => {
+          const values = choices.length > 0 ? choices.join(' ') : takesFile ? '@file' : '@any';
           return `    "${keyOf(command)} ${long}") values="${values}" ;;`;
         }),
     )
     .join('\n');
 }
-
-const valuesFor = (long: string): string =>
-  /^--(config|data|trace|out)$/.test(long) ? '@file' : '@any';
 
 function knownWords(tree: CompletedCommand): string {
   return flatten(tree)

@@ -39,10 +39,11 @@ function conditionOf({ path, commands }: CompletedCommand): string {
   return `__remuda_before ${commands.map((command) => command.path.at(-1)).join(' ')}`;
 }
 
-function flags({ long, short, takesValue, choices }: CompletedOption): string {
+function flags({ long, short, takesValue, choices, takesFile }: CompletedOption): string {
   const words = [`-l '${long.replace(/^--/, '')}'`];
   if (short) words.push(`-s '${short.replace(/^-/, '')}'`);
   if (choices.length > 0) words.push(`-x -a '${choices.join(' ')}'`);
+  else if (takesFile) words.push('-r -F');
   else if (takesValue) words.push('-r');
   return words.join(' ');
 }

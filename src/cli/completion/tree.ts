@@ -11,6 +11,8 @@ export interface CompletedOption {
   readonly takesValue: boolean;
   /** The values there are, where they are known. */
   readonly choices: readonly string[];
+  /** Its value is a file or a directory. */
+  readonly takesFile: boolean;
 }
 
 export interface CompletedCommand {
@@ -59,6 +61,7 @@ function completed(option: Option): CompletedOption {
     description: option.description,
     takesValue: option.required,
     choices: option.argChoices ?? [],
+    takesFile: /<(file|directory)>/.test(option.flags) || option.long === '--data',
   };
 }
 

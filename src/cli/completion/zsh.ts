@@ -47,14 +47,9 @@ function argumentsOf({ choices, takesFile }: CompletedCommand): string {
   return takesFile ? 'file:_files' : 'value: ';
 }
 
-function spec({ long, description, takesValue, choices }: CompletedOption): string {
+function spec({ long, description, takesValue, choices, takesFile }: CompletedOption): string {
   const words = description.replaceAll(/[[\]:\\]/g, '\\$&');
-  const values =
-    choices.length > 0
-      ? `(${choices.join(' ')})`
-      : /^--(config|data|trace|out)$/.test(long)
-        ? '_files'
-        : ' ';
+  const values = choices.length > 0 ? `(${choices.join(' ')})` : takesFile ? '_files' : ' ';
   const value = takesValue ? `:value:${values}` : '';
   return quoted(`${long}${takesValue ? '=' : ''}[${words}]${value}`);
 }

@@ -56,10 +56,12 @@ export class HostedAgent {
     this.spec = spec;
     this.#owner = owner;
     this.#line = line;
+    if (spec.available === false) this.#outOfBudget = { reason: undefined };
   }
 
   get hello(): ReturnType<typeof hostedAgent> {
-    return hostedAgent(this.spec);
+    const { available: _available, ...spec } = this.spec;
+    return hostedAgent(this.hasBudget ? spec : { ...spec, available: false });
   }
 
   get hasBudget(): boolean {
@@ -133,7 +135,7 @@ export class HostedAgent {
         known.repeat();
       }
     }
-    // A hello gives every agent its budget back.
+    // The hello has said so, without the reason.
     if (this.#outOfBudget !== null) this.#sayBudget();
     if (this.#memberships.size > 0) this.#sayMemberships([...this.#memberships.keys()]);
   }

@@ -2,8 +2,6 @@
  * A WebSocket as both protocols use it: text frames, a heartbeat of its own (ping and pong), limits
  * on what waits to be sent. Close codes are those of RFC 6455 and its registry.
  */
-import type { WebSocket } from 'ws';
-
 export const CLOSE = {
   goingAway: 1001,
   policy: 1008,
@@ -17,14 +15,31 @@ const MOST_BUFFERED = 8 * 1024 * 1024;
 /** Reasons longer than this do not fit into a close frame. */
 const REASON_BYTES = 120;
 
+/** The part of a WebSocket (`ws`) that a line needs. */
+export interface LineSocket {
+  readonly OPEN: number;
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  on(event: 'message', listener: (data: unknown, isBinary: boolean) => void): unknown;
+  on(event: 'pong' | 'close' | 'error', listener: () => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
+  send(text: string): void;
+  ping(): void;
+  pause(): void;
+  resume(): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
 export class Line {
-  readonly #socket: WebSocket;
+  readonly #socket: LineSocket;
   readonly #timer: NodeJS.Timeout;
   readonly #awaitingPong = new Set<() => void>();
   #silentPings = 0;
   #isPaused = false;
 
-  constructor(socket: WebSocket, onText: (text: string) => void, onClose: () => void) {
+  constructor(socket: LineSocket, onText: (text: string) => void, onClose: () => void) {
     this.#socket = socket;
     this.#timer = setInterval(() => this.#ping(), PING_MS);
     this.#timer.unref();

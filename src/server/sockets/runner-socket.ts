@@ -1,5 +1,5 @@
 /** One runner's connection: the agent protocol of src/protocol/agent-frames.ts. */
-import type { LeaseView, Refusal } from '../../core/outcome.ts';
+import type { LeaseView, Outcome, Refusal } from '../../core/outcome.ts';
 import { NotReadyError } from '../../host/host-api.ts';
 import {
   type HostedAgent,
@@ -195,9 +195,15 @@ export class RunnerSocket implements RunnerLine {
     try {
       await this.#connect(agents);
     } catch (error) {
-      this.#runners.giveUp(this, taken);
+      this.#giveUp(taken);
       this.#failed(error);
     }
+  }
+
+  /** It does not host them after all; those that an earlier hello has brought it still does. */
+  #giveUp(agents: readonly string[]): void {
+    const others = agents.filter((agent) => !this.#agents.has(agent));
+    this.#runners.giveUp(this, others);
   }
 
   async #connect(described: readonly HostedAgent[]): Promise<void> {
@@ -209,10 +215,7 @@ export class RunnerSocket implements RunnerLine {
     });
     if (outcome.outcome === 'refused') throw new Error(outcome.detail);
     const { agents, draining, credentials, refused } = outcome;
-    this.#runners.giveUp(
-      this,
-      refused.map(({ agentId }) => agentId),
-    );
+    this.#giveUp(refused.map(({ agentId }) => agentId));
     for (const agent of agents) this.#agents.add(agent);
     if (this.#isClosed) {
       this.#runners.drop(this);
@@ -289,10 +292,11 @@ export class RunnerSocket implements RunnerLine {
         return this.#told_of(await outcome, lease);
       }
       case 'state': {
-        const accepted = host.execute({ type: 'accept_lease', lease, token });
-        const reported = host.execute({ type: 'report', lease, token, state: frame.state });
-        await accepted;
-        return this.#told_of(await reported, lease);
+        const [, reported] = await host.executeAll([
+          { type: 'accept_lease', lease, token },
+          { type: 'report', lease, token, state: frame.state },
+        ]);
+        return this.#told_of(reported as Outcome, lease);
       }
       case 'released': {
         const outcome = host.execute({ type: 'release', lease, token });

@@ -32,6 +32,8 @@ interface Held {
 /** What one socket carries, so that its end costs no walk over all the others. */
 interface Carried {
   readonly agents: Set<string>;
+  /** Those of the agents that the pool knows to be here. */
+  readonly connected: Set<string>;
   readonly leases: Set<string>;
 }
 
@@ -102,8 +104,10 @@ export class Runners {
     }
     // The pool must hear that the old connection has ended before it hears of the new one.
     await this.#telling;
-    for (const agent of taken) this.#gone.delete(agent);
-    return { taken, hosted };
+    // The new one may have ended meanwhile, too: then there is nothing more to be told.
+    const kept = taken.filter((agent) => this.#byAgent.get(agent) === line);
+    for (const agent of kept) this.#gone.delete(agent);
+    return { taken: kept, hosted };
   }
 
   /** The agents are not hosted by this socket after all. */
@@ -113,10 +117,18 @@ export class Runners {
 
   /** The leases that the agents hold, as they are now; from here on their events are followed. */
   async leasesOf(line: RunnerLine, agents: readonly string[]): Promise<LeaseView[]> {
+    const carried = this.#carriedBy(line);
+    for (const agent of agents) if (carried.agents.has(agent)) carried.connected.add(agent);
+    const noted = new Map<string, Held>();
     return this.#host.read((pool) => {
+      // Looked at a second time, what was there the first time may never have happened.
+      for (const [id, held] of noted) if (this.#byLease.get(id) === held) this.letGo(id);
+      noted.clear();
       const leases = pool.leasesOf(agents);
       for (const { leaseId, agentId, token } of leases) {
-        this.#hold(leaseId, { line, agent: agentId, token });
+        const held = { line, agent: agentId, token };
+        noted.set(leaseId, held);
+        this.#hold(leaseId, held);
       }
       return leases;
     });
@@ -158,13 +170,22 @@ export class Runners {
   #leave(line: RunnerLine, agent: string): void {
     if (this.#byAgent.get(agent) !== line) return;
     this.#byAgent.delete(agent);
-    this.#carried.get(line)?.agents.delete(agent);
+    const carried = this.#carried.get(line);
+    carried?.agents.delete(agent);
+    carried?.connected.delete(agent);
+  }
+
+  /** Whoever is to hear of the agent: nobody before it is connected, as until then it is another's. */
+  #listenerOf(agent: string): RunnerLine | undefined {
+    const line = this.#byAgent.get(agent);
+    if (line === undefined) return undefined;
+    return this.#carried.get(line)?.connected.has(agent) ? line : undefined;
   }
 
   #carriedBy(line: RunnerLine): Carried {
     let carried = this.#carried.get(line);
     if (carried === undefined) {
-      carried = { agents: new Set(), leases: new Set() };
+      carried = { agents: new Set(), connected: new Set(), leases: new Set() };
       this.#carried.set(line, carried);
     }
     return carried;
@@ -216,13 +237,13 @@ export class Runners {
         return;
       }
       case 'agent_draining':
-        this.#byAgent.get(event.agent)?.drain(event.agent);
+        this.#listenerOf(event.agent)?.drain(event.agent);
         return;
       case 'agent_updated':
         if (event.credential !== undefined) this.#handOver(event.agent, event.credential);
         return;
       case 'agent_retired': {
-        const line = this.#byAgent.get(event.agent);
+        const line = this.#listenerOf(event.agent);
         if (line === undefined) return;
         this.#leave(line, event.agent);
         line.retired(event.agent);
@@ -234,7 +255,7 @@ export class Runners {
   }
 
   #assign(lease: string, agent: string, token: number): void {
-    const line = this.#byAgent.get(agent);
+    const line = this.#listenerOf(agent);
     if (line === undefined) return;
     // The welcome of a hello has told it already.
     if (this.#byLease.get(lease)?.token === token) return;
@@ -247,7 +268,7 @@ export class Runners {
   }
 
   #handOver(agent: string, sealed: string): void {
-    const line = this.#byAgent.get(agent);
+    const line = this.#listenerOf(agent);
     if (line === undefined) return;
     const credential = this.unseal(agent, sealed);
     if (credential !== null) line.credential(agent, credential);
