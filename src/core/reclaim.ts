@@ -65,6 +65,21 @@ function* idleLists(
   }
 }
 
+/** False where no lease has idled for long enough, whoever asks and however urgently. */
+export function mayReclaim(state: PoolState, wish: Wish, now: number): boolean {
+  if (state.membersOnly) return true;
+  const { leases } = state;
+  const longEnough = patience(state, wish);
+  for (const list of idleLists(state, wish, PRIORITY_POINTS.length - 1)) {
+    // The first of a list has idled longest.
+    for (const row of list) {
+      if (now - leases.activityAt(row) >= longEnough) return true;
+      break;
+    }
+  }
+  return false;
+}
+
 /** The priority that a waiting request has grown to by its age. */
 export function agedPriority(ticket: Ticket, agingMs: number, now: number): number {
   const gained = AGING_POINTS * Math.floor((now - ticket.queuedAt) / agingMs);

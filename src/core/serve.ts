@@ -6,7 +6,7 @@
 import type { Context } from './context.ts';
 import { RECLAIM_RECHECK_MS } from './limits.ts';
 import type { Lane } from './queue.ts';
-import { agedPriority, findReclaimable } from './reclaim.ts';
+import { agedPriority, findReclaimable, mayReclaim } from './reclaim.ts';
 import { NONE } from './rows.ts';
 import { type Find, findAgents, type Wish, withheldFrom } from './search.ts';
 import type { PoolState } from './state.ts';
@@ -126,8 +126,11 @@ function tryTicket(
   }
   // A group collects: nobody behind it may take what it waits for.
   if (ticket.count > 1) return 'lane is stuck';
-  if (reclaim || state.ready.countReady(wish.requirement, wish.withheld) > 0) return 'passed over';
-  return 'lane is stuck';
+  // Some may be left for another tenant, or for one whose priority reaches further.
+  const isLeft =
+    (reclaim && mayReclaim(state, wish, now)) ||
+    state.ready.countReady(wish.requirement, wish.withheld) > 0;
+  return isLeft ? 'passed over' : 'lane is stuck';
 }
 
 function wishOf(state: PoolState, ticket: Ticket): Wish {
