@@ -105,7 +105,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a lost acknowledgement is taken for a failed write',
     file: 'src/host/host.ts',
-    from: 'return (await this.#journal.lastEvent()) === this.#lastEvent + batch.events.length;',
+    from: 'return stored.first === first && stored.epoch === this.#epoch;',
     to: 'await this.#journal.lastEvent();\n    return batch.events.length < 0;',
   },
   {
