@@ -1,7 +1,7 @@
 'use strict';
 /**
  * `npm test [-- PATTERN…]`: checks, build, type check of tests, tests. The last line on stdout is
- * always `N passed, N failed[, N skipped]`. With a pattern (or any other argument, which vitest
+ * always `N passed, N failed`; what was skipped is told before it. With a pattern (or any other argument, which vitest
  * gets) only the build and the matching test files run.
  */
 const fs = require('node:fs');
@@ -72,7 +72,8 @@ async function main(args) {
   // On exit, so that it is printed whatever happened, an interruption included.
   process.on('exit', () => {
     const { passed, failed, skipped } = counts;
-    console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
+    if (skipped > 0) console.log(`${skipped} skipped`);
+    console.log(`${passed} passed, ${failed} failed`);
   });
   try {
     counts = await runAll(args);
