@@ -46,7 +46,7 @@ import type {
   SpecializationDemand,
   TenantView,
 } from './queries.ts';
-import { leasesOfAgents, pageOfAgents, pageOfLeases, poolStats, tenantView } from './read.ts';
+import { pageOfAgents, pageOfLeases, poolStats, tenantView } from './read.ts';
 import { fleetAgents, fleetView } from './read-fleet.ts';
 import { gone, noAgent, register, retireAgent, setMembership, updateAgent } from './registry.ts';
 import { replay } from './replay.ts';
@@ -160,7 +160,13 @@ export class Pool implements PoolQueries {
   }
 
   leasesOf(agents: Iterable<string>): LeaseView[] {
-    return leasesOfAgents(this.state, agents).map((row) => leaseView(this.state, row));
+    const views: LeaseView[] = [];
+    for (const id of agents) {
+      const agent = this.state.agents.names.find(id);
+      if (agent === NONE) continue;
+      for (const row of this.state.leasesOf(agent)) views.push(leaseView(this.state, row));
+    }
+    return views;
   }
 
   ticket(id: string): TicketView | null {

@@ -30,19 +30,6 @@ function* rowsFrom(cursor: string | undefined, end: number): IterableIterator<nu
   for (let row = cursor === undefined ? 0 : Number(cursor); row < end; row++) yield row;
 }
 
-export function leasesOfAgents({ agents, leases }: PoolState, ids: Iterable<string>): number[] {
-  const rows: number[] = [];
-  for (const id of ids) {
-    const agent = agents.names.find(id);
-    if (agent === NONE) continue;
-    const own: number[] = [];
-    let row = agents.leaseHead(agent);
-    for (; row !== NONE; row = leases.nextOfAgent(row)) own.push(row);
-    rows.push(...own.sort((a, b) => leases.token(a) - leases.token(b)));
-  }
-  return rows;
-}
-
 /** Ended leases are listed only where asked for by state. */
 export function pageOfLeases(state: PoolState, query: LeaseQuery): Page<LeaseView> {
   const { leases, tenants, agents } = state;

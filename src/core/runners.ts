@@ -113,16 +113,9 @@ function admit(context: Context, spec: HostedAgentSpec, now: number): Refusal | 
 }
 
 function renewTokens(context: Context, agent: number, now: number): void {
-  for (const row of leasesOf(context, agent)) {
+  for (const row of context.state.leasesOf(agent)) {
     context.facts.leaseMoved(row, agent, context.nextToken(), true, now);
   }
-}
-
-function leasesOf({ state }: Context, agent: number): number[] {
-  const rows: number[] = [];
-  let row = state.agents.leaseHead(agent);
-  for (; row !== NONE; row = state.leases.nextOfAgent(row)) rows.push(row);
-  return rows.sort((a, b) => state.leases.token(a) - state.leases.token(b));
 }
 
 /** The connection of a runner has ended; without `agents`, those of all runners. */

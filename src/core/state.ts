@@ -15,6 +15,7 @@ import { imagined, type Profile, Profiles } from './profiles.ts';
 import { Purposes } from './purposes.ts';
 import { Queue } from './queue.ts';
 import { ReadyIndex } from './ready-index.ts';
+import { NONE } from './rows.ts';
 import { Scaling } from './scaling.ts';
 import { TenantTable } from './tenants.ts';
 import { TicketTable } from './tickets.ts';
@@ -98,6 +99,15 @@ export class PoolState {
     if (this.leases.lookAt(row) <= at) return;
     this.leases.setLookAt(row, at);
     this.leaseDeadlines.arm(row, at);
+  }
+
+  /** The leases that an agent holds, the oldest grant first. */
+  leasesOf(agent: number): number[] {
+    const { leases } = this;
+    const rows: number[] = [];
+    let row = this.agents.leaseHead(agent);
+    for (; row !== NONE; row = leases.nextOfAgent(row)) rows.push(row);
+    return rows.sort((a, b) => leases.token(a) - leases.token(b));
   }
 
   /** Used ÷ all slots of the pool, or of one specialization; 0 where there is none. */

@@ -97,16 +97,10 @@ export function judgeSilence(
  * nobody end, or stay where they are while a replacement is on its way (`hold`).
  */
 export function moveLeases(context: Context, agent: number, now: number, hold: boolean): void {
-  const { leases, agents } = context.state;
-  const rows: number[] = [];
-  for (let row = agents.leaseHead(agent); row !== NONE; row = leases.nextOfAgent(row)) {
-    rows.push(row);
-  }
+  const { leases } = context.state;
+  const isIdle = (row: number) => Number(leases.state(row) === IDLE);
   // Work in progress is served before idle leases, the oldest grant first.
-  rows.sort((a, b) => {
-    const idle = Number(leases.state(a) === IDLE) - Number(leases.state(b) === IDLE);
-    return idle !== 0 ? idle : leases.token(a) - leases.token(b);
-  });
+  const rows = context.state.leasesOf(agent).sort((a, b) => isIdle(a) - isIdle(b));
   for (const row of rows) {
     if (!moveLease(context, row, now) && !hold) context.end(row, 'agent_lost', now);
   }
@@ -215,7 +209,7 @@ export function drain(
     facts.agentDraining(agent, retiring || agents.isRetiring(agent), now);
   }
   const name = agents.names.name(agent);
-  for (const row of leasesOf(context, agent)) {
+  for (const row of context.state.leasesOf(agent)) {
     if (leases.state(row) === IDLE) context.end(row, reason, now);
   }
   const still = agents.names.find(name) === agent;
@@ -224,12 +218,5 @@ export function drain(
 
 /** Ends all leases of an agent at once. */
 export function endAllLeases(context: Context, agent: number, now: number): void {
-  for (const row of leasesOf(context, agent)) context.end(row, 'drained', now);
-}
-
-function leasesOf({ state }: Context, agent: number): number[] {
-  const rows: number[] = [];
-  let row = state.agents.leaseHead(agent);
-  for (; row !== NONE; row = state.leases.nextOfAgent(row)) rows.push(row);
-  return rows.sort((a, b) => state.leases.token(a) - state.leases.token(b));
+  for (const row of context.state.leasesOf(agent)) context.end(row, 'drained', now);
 }

@@ -10,6 +10,7 @@ import {
   JournalError,
   type Snapshot,
 } from '../host/ports.ts';
+import { mulberry32 } from './mulberry32.ts';
 
 /** What an append can meet. */
 export type AppendFault =
@@ -59,17 +60,6 @@ interface UnderWay {
   readonly reject: (error: unknown) => void;
 }
 
-/** Mulberry32: small, and good enough to draw faults. */
-function generator(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const failed = (what: string) =>
   new JournalError('io', `The simulated disk failed: ${what}. Try again.`);
 const full = () =>
@@ -91,7 +81,7 @@ export class FaultyDisk {
 
   constructor(options: FaultyDiskOptions = {}) {
     this.memory = new MemoryDisk(options);
-    this.#random = generator(options.seed ?? 0);
+    this.#random = mulberry32(options.seed ?? 0);
     this.#rates = { ...NO_FAULTS, ...options.rates };
     this.#clock = options.clock;
     this.#maxDelayMs = options.maxDelayMs ?? 0;

@@ -11,6 +11,7 @@ import type {
   ScalingPolicy,
   SpecializationSample,
 } from '../../src/core/autoscale.ts';
+import { mulberry32 } from '../../src/sim/mulberry32.ts';
 import { START } from './scripts.ts';
 
 export const MINUTE = 60_000;
@@ -116,7 +117,7 @@ export class ScalingWorld implements ScalingInput {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    this.#random = generator(scenario.seed);
+    this.#random = mulberry32(scenario.seed);
     this.policy = scenario.policy;
     this.specializations = scenario.kinds.map((kind, i) => {
       const specialization = new Specialization(`kind${i}`, kind);
@@ -303,15 +304,4 @@ export class ScalingWorld implements ScalingInput {
   #happens(aDay: number, ms: number): boolean {
     return aDay > 0 && this.#random() < (aDay * ms) / DAY;
   }
-}
-
-/** Mulberry32, from 0 up to 1. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

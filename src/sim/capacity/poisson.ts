@@ -1,4 +1,6 @@
 /** Demand from two numbers: arrivals by chance at a rate, each for a time by chance around a mean. */
+
+import { mulberry32 } from '../mulberry32.ts';
 import { Trace } from '../replay/trace.ts';
 
 export interface PoissonDemand {
@@ -24,14 +26,3 @@ export function poissonTrace({ ratePerHour, holdMs, requests, from }: PoissonDem
 }
 
 const SEED = 0x5eed;
-
-/** Tommy Ettinger's generator of 32 bits; good enough for arrivals, and the same everywhere. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
